@@ -1,0 +1,24 @@
+// Runs a fuzz entry on files instead of under libFuzzer, so that a saved finding can be replayed in any
+// build: <fuzz target> FILE...
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::ifstream file(argv[i], std::ios::binary);
+    if (!file) {
+      std::fprintf(stderr, "%s: cannot be read\n", argv[i]);
+      return 1;
+    }
+    const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  }
+  std::printf("%d inputs replayed\n", argc - 1);
+  return 0;
+}

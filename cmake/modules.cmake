@@ -1,0 +1,138 @@
+# add_module(<name> [DEPS modules...] [PUBLIC_LIBS libs...] [PRIVATE_LIBS libs...] [TEST_DEPS modules...]
+#            [SOURCES generated files...] [TEST_SOURCES files...] [TIER name])
+#
+# One module = one folder = one library.
+#   library <name>        every *.cc of the folder and of internal/, without tests, fuzz and benchmarks
+#   <name>_test           every *_test.cc; links only the declared DEPS and TEST_DEPS: so it also is the
+#                         proof that the module needs nothing else. Registered with ctest, label TIER
+#                         (default: unit)
+#   <name>_<x>_fuzz       from each <x>_fuzz.cc (LLVMFuzzerTestOneInput): a fuzzer in the fuzz preset; in
+#                         the others a program that replays the files named on its command line
+#   <name>_<x>_bench      from each <x>_bench.cc, a plain main() with the module linked; not in `all`
+# A module that is named in DEPS but does not exist yet is left out, so that modules can land in any order.
+
+function(link_modules target scope)
+  foreach(module IN LISTS ARGN)
+    target_link_libraries(${target} ${scope} $<TARGET_NAME_IF_EXISTS:${module}>)
+  endforeach()
+endfunction()
+
+function(use_pch target)
+  if(MOLDAU_PCH)
+    target_precompile_headers(${target} REUSE_FROM std_pch)
+  endif()
+endfunction()
+
+# add_test_binary(<name> TIER <tier> SOURCES files... [DEPS modules...] [LIBS libs...] [ARGS arguments...])
+function(add_test_binary name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES;DEPS;LIBS;ARGS")
+  add_executable(${name} ${arg_SOURCES})
+  link_modules(${name} PRIVATE ${arg_DEPS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} dep::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  use_pch(${name})
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_TIER})
+  set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "${arg_TIER} ${name} ${arg_ARGS}")
+endfunction()
+
+function(add_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER"
+                        "DEPS;PUBLIC_LIBS;PRIVATE_LIBS;TEST_DEPS;SOURCES;TEST_SOURCES")
+  if(NOT arg_TIER)
+    set(arg_TIER unit)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS *.cc internal/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS *.h)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc internal/*_test.cc)
+  file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cc internal/*_fuzz.cc)
+  file(GLOB benchmarks CONFIGURE_DEPENDS *_bench.cc internal/*_bench.cc)
+  list(REMOVE_ITEM sources "" ${tests} ${fuzzers} ${benchmarks})
+  list(APPEND sources ${arg_SOURCES})
+
+  if(sources)
+    set(scope PUBLIC)
+    add_library(${name} STATIC ${sources})
+    use_pch(${name})
+    target_link_libraries(${name} PRIVATE ${arg_PRIVATE_LIBS})
+  else()
+    set(scope INTERFACE)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${arg_PRIVATE_LIBS})
+  endif()
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}
+                 FILES ${headers})
+  target_include_directories(${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}
+                             ${PROJECT_BINARY_DIR}/generated)
+  target_link_libraries(${name} ${scope} ${arg_PUBLIC_LIBS})
+  link_modules(${name} ${scope} ${arg_DEPS})
+
+  list(APPEND tests ${arg_TEST_SOURCES})
+  if(tests)
+    add_test_binary(${name}_test TIER ${arg_TIER} SOURCES ${tests} DEPS ${name} ${arg_TEST_DEPS})
+  endif()
+  add_fuzzers(${name} ${fuzzers})
+  add_benchmarks(${name} ${benchmarks})
+endfunction()
+
+function(add_fuzzers module)
+  foreach(source IN LISTS ARGN)
+    cmake_path(GET source STEM stem)
+    set(target ${module}_${stem})
+    if(MOLDAU_FUZZ)
+      add_executable(${target} ${source})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "fuzz ${target} ")
+    else()
+      add_executable(${target} ${source} ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.cc)
+    endif()
+    target_link_libraries(${target} PRIVATE ${module})
+    use_pch(${target})
+  endforeach()
+endfunction()
+
+function(add_benchmarks module)
+  foreach(source IN LISTS ARGN)
+    cmake_path(GET source STEM stem)
+    add_executable(${module}_${stem} EXCLUDE_FROM_ALL ${source})
+    target_link_libraries(${module}_${stem} PRIVATE ${module})
+    use_pch(${module}_${stem})
+  endforeach()
+endfunction()
+
+# tests.list in the build folder: "tier binary arguments", one a line. tests/tiers/ reads it.
+function(write_test_list)
+  get_property(tests GLOBAL PROPERTY MOLDAU_TESTS)
+  list(SORT tests)
+  list(JOIN tests "\n" text)
+  file(WRITE ${PROJECT_BINARY_DIR}/tests.list "${text}\n")
+endfunction()
+
+if(MOLDAU_PCH)
+  add_library(std_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/std_pch.cc)
+  target_precompile_headers(std_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/std_pch.h)
+  # ccache cannot reuse a precompiled header that carries a time stamp.
+  target_compile_options(std_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
+# add_program(<name> DEPS modules... [LIBS libs...])   A binary from every *.cc of its folder, put into the
+# root of the build folder; <name>_test from its *_test.cc with the other sources but main.cc.
+function(add_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;LIBS")
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  list(REMOVE_ITEM sources "" ${tests})
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  link_modules(${name} PRIVATE ${arg_DEPS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  use_pch(${name})
+  if(tests)
+    list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+    add_test_binary(${name}_test TIER unit SOURCES ${tests} ${sources} DEPS ${arg_DEPS}
+                    LIBS ${arg_LIBS})
+  endif()
+endfunction()
