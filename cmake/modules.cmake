@@ -60,7 +60,8 @@ function(add_module name)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${arg_PRIVATE_LIBS})
   endif()
-  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}
+  cmake_path(GET CMAKE_CURRENT_SOURCE_DIR PARENT_PATH root)
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${root}
                  FILES ${headers})
   target_include_directories(${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}
                              ${PROJECT_BINARY_DIR}/generated)
