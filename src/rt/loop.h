@@ -38,9 +38,9 @@ class Loop {
   // Position in the node's list of loops.
   [[nodiscard]] virtual std::size_t index() const = 0;
 
-  // Runs the job on this loop, later and once. Any thread; jobs of one poster keep their order in the
-  // real runtime, and in the simulator unless it shuffles on purpose: never rely on order between
-  // posters.
+  // Runs the job on this loop, later and once. Any thread. Jobs that one loop posts to another keep
+  // their order, in both runtimes: that is what keeps two produce requests of one connection in
+  // order. Nothing is promised between two posters.
   virtual void post(Job& job) = 0;
   // Takes a job back that has not run yet, on this loop's thread only. Needed when a waiting frame is
   // destroyed.
