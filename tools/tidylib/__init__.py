@@ -1,0 +1,1 @@
+"""Rules of tools/tidy, one file a kind: layers.py, bans.py, shape.py, repository.py."""
