@@ -1,0 +1,112 @@
+# Sourced by every tier. Gives $MOLDAU_ROOT (also the current folder), $MOLDAU (the release binary),
+# $LOGS (this tier's folder for logs), need (tools/setup.sh), build (tools/build.sh), and the
+# functions below.
+set -euo pipefail
+MOLDAU_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$MOLDAU_ROOT"
+source tools/setup.sh
+source tools/build.sh
+TIER=$(basename "$0" .sh | cut -c4-)
+LOGS=$MOLDAU_ROOT/build/test-logs/$TIER
+MOLDAU=$MOLDAU_ROOT/build/release/moldau
+mkdir -p "$LOGS"
+PASSED=0 FAILED=0 SKIPPED=0
+
+# group NAME COMMAND...: runs a test program, its output in $LOGS/NAME.log, prints one line, counts.
+# The count is the program's last `N passed, N failed[, N skipped]` line, or GoogleTest's summary; a
+# program without either counts as one test, by its exit status. A program that fails without a failed
+# test counts one failure.
+group() {
+  local name=$1 log=$LOGS/${1//\//-}.log status=0 start=${EPOCHREALTIME/./}
+  shift
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  count_of "$log" "$status"
+  local took=$(((${EPOCHREALTIME/./} - start) / 100000)) verdict=ok
+  [ "${COUNT[1]}" -eq 0 ] || verdict=FAIL
+  printf '  %-5s%-32s %6d passed %3d failed %3d skipped %5d.%d s\n' "$verdict" "$name" \
+    "${COUNT[@]}" $((took / 10)) $((took % 10))
+  if [ "$verdict" = FAIL ]; then
+    failure_of "$log"
+    echo "        whole log: ${log#"$MOLDAU_ROOT"/}"
+  fi
+  PASSED=$((PASSED + COUNT[0])) FAILED=$((FAILED + COUNT[1])) SKIPPED=$((SKIPPED + COUNT[2]))
+}
+
+# Sets COUNT=(passed failed skipped) from a log and an exit status.
+count_of() {
+  local log=$1 status=$2 line number
+  line=$(grep -E '^([[:alnum:]]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
+  if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+    COUNT=("${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]:-0}")
+  elif grep -q '^\[==========\]' "$log"; then
+    COUNT=(0 0 0)
+    number='s/^\[  %s *\] ([0-9]+) tests?[.,]?.*/\1/p'
+    COUNT[0]=$(sed -nE "${number/%s/PASSED}" "$log" | tail -n 1)
+    COUNT[1]=$(sed -nE "${number/%s/FAILED}" "$log" | tail -n 1)
+    COUNT[2]=$(sed -nE "${number/%s/SKIPPED}" "$log" | tail -n 1)
+    COUNT=("${COUNT[0]:-0}" "${COUNT[1]:-0}" "${COUNT[2]:-0}")
+  else
+    COUNT=(1 0 0)
+    [ "$status" -eq 0 ] || COUNT=(0 1 0)
+  fi
+  [ "$status" -eq 0 ] || [ "${COUNT[1]}" -gt 0 ] || COUNT[1]=1
+}
+
+# The lines of a log that tell most about a failure.
+failure_of() {
+  if grep -q '^\[  FAILED  \]' "$1"; then
+    grep -aE -B 12 '^\[  FAILED  \]' "$1" | head -n 40
+  else
+    tail -n 25 "$1"
+  fi | cut -c1-200 | sed 's/^/        /'
+}
+
+# cannot_run COUNT REASON: tests that lack what they need. A failure where nothing may be left out
+# (CI=true), said loudly elsewhere.
+cannot_run() {
+  if [ "${CI:-}" = true ]; then
+    echo "  FAIL $1 tests of $TIER cannot run: $2"
+    FAILED=$((FAILED + $1))
+  else
+    echo "  !!!! NOT RUN: $1 tests of $TIER: $2"
+    SKIPPED=$((SKIPPED + $1))
+  fi
+}
+
+# binaries_of PRESET TIER: "name arguments" of each test binary that CMake registered for a tier.
+binaries_of() { sed -n "s/^$2 //p" "build/$1/tests.list"; }
+
+# run_binaries PRESET TIER: builds them and runs each as a group.
+run_binaries() {
+  local preset=$1 line
+  build_all_of "$1" "$2"
+  while read -r line; do
+    # Arguments are split on purpose: CMake wrote them as words.
+    # shellcheck disable=SC2086
+    group "${line%% *}" "build/$preset/"$line
+  done < <(binaries_of "$preset" "$2")
+}
+
+build_all_of() {
+  local -a names=()
+  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >"$LOGS/configure.log" 2>&1
+  mapfile -t names < <(binaries_of "$1" "$2" | cut -d' ' -f1)
+  [ ${#names[@]} -eq 0 ] || timed_build "$1" "${names[@]}"
+}
+
+# timed_build PRESET TARGET...: one line; a build that fails ends the tier.
+timed_build() {
+  local start=$SECONDS
+  if ! build "$@"; then
+    FAILED=$((FAILED + 1))
+    finish
+  fi
+  [ $((SECONDS - start)) -lt 2 ] || echo "  built $1 in $((SECONDS - start)) s"
+}
+
+# finish: the closing line and status of a tier.
+finish() {
+  echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+  [ "$FAILED" -eq 0 ] || exit 1
+  exit 0
+}
