@@ -14,7 +14,7 @@ PASSED=0 FAILED=0 SKIPPED=0
 
 # group NAME COMMAND...: runs a test program, its output in $LOGS/NAME.log, prints one line, counts.
 # The count is the program's last `N passed, N failed[, N skipped]` line, or GoogleTest's summary; a
-# program without either counts as one test, by its exit status. A program that fails without a failed
+# program without either counts as one test, by its exit status. One that fails without a failed
 # test counts one failure.
 group() {
   local name=$1 log=$LOGS/${1//\//-}.log status=0 start=${EPOCHREALTIME/./}
