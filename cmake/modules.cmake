@@ -1,8 +1,9 @@
-# add_module(<name> [DEPS modules...] [PUBLIC_LIBS libs...] [PRIVATE_LIBS libs...] [TEST_DEPS modules...]
+# add_module(<name> [PARTS subfolders...] [DEPS modules...] [PUBLIC_LIBS libs...] [PRIVATE_LIBS libs...] [TEST_DEPS modules...]
 #            [SOURCES generated files...] [TEST_SOURCES files...] [TIER name])
 #
 # One module = one folder = one library.
-#   library <name>        every *.cc of the folder and of internal/, without tests, fuzz and benchmarks
+#   library <name>        every *.cc of the folder, of internal/ and of its PARTS, without tests, fuzz
+#                         entries and benchmarks
 #   <name>_test           every *_test.cc; links only the declared DEPS and TEST_DEPS: so it also is the
 #                         proof that the module needs nothing else. Registered with ctest, label TIER
 #                         (default: unit)
@@ -36,17 +37,27 @@ function(add_test_binary name)
   set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "${arg_TIER} ${name} ${arg_ARGS}")
 endfunction()
 
+# Files of this folder and of some subfolders that end in `suffix`.
+function(glob_parts result suffix)
+  set(patterns *${suffix})
+  foreach(part IN LISTS ARGN)
+    list(APPEND patterns ${part}/*${suffix})
+  endforeach()
+  file(GLOB found CONFIGURE_DEPENDS ${patterns})
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
+
 function(add_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER"
-                        "DEPS;PUBLIC_LIBS;PRIVATE_LIBS;TEST_DEPS;SOURCES;TEST_SOURCES")
+                        "PARTS;DEPS;PUBLIC_LIBS;PRIVATE_LIBS;TEST_DEPS;SOURCES;TEST_SOURCES")
   if(NOT arg_TIER)
     set(arg_TIER unit)
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS *.cc internal/*.cc)
-  file(GLOB headers CONFIGURE_DEPENDS *.h)
-  file(GLOB tests CONFIGURE_DEPENDS *_test.cc internal/*_test.cc)
-  file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cc internal/*_fuzz.cc)
-  file(GLOB benchmarks CONFIGURE_DEPENDS *_bench.cc internal/*_bench.cc)
+  glob_parts(sources ".cc" internal ${arg_PARTS})
+  glob_parts(headers ".h" ${arg_PARTS})
+  glob_parts(tests "_test.cc" internal ${arg_PARTS})
+  glob_parts(fuzzers "_fuzz.cc" internal ${arg_PARTS})
+  glob_parts(benchmarks "_bench.cc" internal ${arg_PARTS})
   list(REMOVE_ITEM sources "" ${tests} ${fuzzers} ${benchmarks})
   list(APPEND sources ${arg_SOURCES})
 

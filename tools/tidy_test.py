@@ -133,6 +133,8 @@ CASES = {
     "header with both": (None, "src/core/a.h", HEADER + "int a;\n"),
     "test outside the build": ("unlisted", "src/core/deep/a_test.cc", "int a;\n"),
     "private test": (None, "src/core/internal/a_test.cc", "int a;\n"),
+    "test of a part": (None, "src/shell/part/a_test.cc", "int a;\n"),
+    "test of a part without a name": ("unlisted", "src/shell/other/a_test.cc", "int a;\n"),
     "Python test outside the tiers": ("unlisted", "tools/a_test.py", "a = 1\n"),
     "module without README": ("readme", "sim/a.cc", "int a;\n"),
     "long README": ("readme", "src/core/README.md", "line\n" * 61),
@@ -156,6 +158,7 @@ def clean_tree(root):
     for module in ("base", "core", "rt", "shell", "face", "console", "io"):
         write(root, f"src/{module}/CMakeLists.txt", f"add_module({module})\n")
         write(root, f"src/{module}/README.md", "One screen.\n")
+    write(root, "src/shell/CMakeLists.txt", "add_module(shell DEPS base PARTS part TIER x)\n")
     write(root, "cmd/tool/CMakeLists.txt", "add_program(tool)\n")
     write(root, "cmd/tool/README.md", "One screen.\n")
     write(root, "cmd/tool/main.cc", "int main() { return 0; }\n")

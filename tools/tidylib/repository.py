@@ -33,6 +33,20 @@ def check_readmes(paths, modules, read):
                               f"more than {README_LINES_MAX} lines: at most a screen")
 
 
+def is_globbed(path, lists):
+    """Whether add_module() of its folder, or of the one above that names the part, finds the test."""
+    folder = pathlib.PurePosixPath(path).parent
+    own = lists.get(f"{folder}/CMakeLists.txt", "")
+    above = lists.get(f"{folder.parent}/CMakeLists.txt", "")
+    if re.search(r"\badd_(?:module|program)\(", own):
+        return True
+    if "add_module(" not in above:
+        return False
+    part = re.escape(folder.name)
+    parts = re.search(rf"\bPARTS\b[^A-Z)]*\b{part}\b|\b{part}/\*(?:_test)?\.cc", above)
+    return folder.name == "internal" or parts is not None
+
+
 def check_tests_listed(paths, read):
     """A test that is not in the build does not exist. Modules glob their folder and internal/."""
     tiers = "\n".join(read(path) for path in paths if path.startswith("tests/tiers/"))
@@ -40,10 +54,7 @@ def check_tests_listed(paths, read):
     for path in paths:
         name = pathlib.PurePosixPath(path).name
         if path.endswith(TEST_SUFFIXES):
-            folder = str(pathlib.PurePosixPath(path).parent).removesuffix("/internal")
-            text = lists.get(folder + "/CMakeLists.txt", "")
-            globbed = re.search(r"\badd_(?:module|program)\(", text)
-            if not globbed and not any(name in other for other in lists.values()):
+            if not is_globbed(path, lists) and not any(name in text for text in lists.values()):
                 yield Finding(path, 1, "unlisted", "no CMakeLists.txt builds this test")
         elif name.endswith("_test.py") and name not in tiers:
             yield Finding(path, 1, "unlisted", "no script in tests/tiers runs this test")
