@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "base/trace.h"
 #include "rt/job.h"
+#include "rt/loop_stats.h"
 
 namespace moldau::rt {
 
@@ -67,6 +68,9 @@ class Loop {
   // Coverage mark: a rare path says that it was reached ("journal replayed"). The real runtime ignores
   // it; the simulator counts marks, and a batch of seeds that never reaches a listed one fails.
   virtual void mark(std::string_view name) = 0;
+
+  // Any thread. The simulator keeps none.
+  [[nodiscard]] virtual LoopStats stats() const { return {}; }
 };
 
 // All loops of a node, in order of index(). Outlives everything that runs on them.
