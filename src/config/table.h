@@ -1,0 +1,51 @@
+// The one table of configuration keys: Kafka 4.4's broker, topic, group and client-metrics keys and
+// our own (`moldau.*`), each with type, default, allowed values, when it may change, whether it is
+// honoured, and one line of documentation. Also which broker keys stand in for a topic key that a
+// topic does not set, in Kafka's order and with its units. Constant data; any loop.
+// Source: ServerTopicConfigSynonyms.java, DynamicBrokerConfig.java, GroupConfig.java (4.4).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "config/key.h"
+
+namespace moldau::config {
+
+// All keys of a scope, ordered by name.
+[[nodiscard]] std::span<const Key> keys(Scope scope);
+// Nothing when the scope has no such key.
+[[nodiscard]] const Key* find_key(Scope scope, std::string_view name);
+// The known name with the smallest edit distance; nothing when none is close enough to be meant.
+[[nodiscard]] std::optional<std::string_view> nearest_key(Scope scope, std::string_view name);
+
+// A broker key whose value, times `factor`, is used where the topic has none.
+struct BrokerSynonym {
+  std::string_view broker_key;
+  std::int64_t factor = 1;  // hours or minutes to milliseconds
+};
+// The broker keys that stand in for a topic key; the first that is set wins. Empty when there is
+// none.
+[[nodiscard]] std::span<const BrokerSynonym> broker_synonyms(std::string_view topic_key);
+
+// Other broker keys that set the same thing, the given one first: log.roll.ms, log.roll.hours.
+// A listener prefix is taken off for the last ones: listener.name.x.ssl.keystore.location,
+// ssl.keystore.location.
+[[nodiscard]] std::span<const std::string_view> alternative_broker_keys(
+    std::string_view broker_key);
+
+// The broker key whose value is a group key's default; nothing when the group key has its own.
+[[nodiscard]] std::optional<std::string_view> group_synonym(std::string_view group_key);
+
+// "listener.name.external.ssl.keystore.type" -> {"external", "ssl.keystore.type"}; with a SASL
+// mechanism, as in "listener.name.external.plain.sasl.jaas.config", the key is what follows it.
+struct ListenerKey {
+  std::string_view listener;
+  std::string_view mechanism;
+  std::string_view key;
+};
+[[nodiscard]] std::optional<ListenerKey> split_listener_key(std::string_view name);
+
+}  // namespace moldau::config
