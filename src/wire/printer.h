@@ -30,6 +30,9 @@ class Printer {
   explicit Printer(std::string& out, PrintStyle style = PrintStyle::kText)
       : out_(out), style_(style), limit_(out.size() + kPrintedBytesMax) {}
 
+  // Outside of any message, as it is.
+  void text(std::string_view plain) { append(plain); }
+
   void open(std::string_view type);
   void close();
 
