@@ -87,7 +87,7 @@ make_home() {
   rm -rf "$part"
   mkdir -p "$part"/{bin,config,libs}
   write_pom >"$part/pom.xml"
-  mvn -q -B -f "$part/pom.xml" \
+  mvn -q -B -Dstyle.color=never -f "$part/pom.xml" \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$part/libs" >&2
   write_logging >"$part/config/log4j2.xml"
