@@ -2,9 +2,8 @@
 // and control batches. Records are encoded as they are added; finish() compresses and seals. The
 // result has base offset and leader epoch from the options: a leader assigns its own on append.
 // Limits: size_max covers the uncompressed batch; add() refuses what would pass it and leaves the
-// builder as it was. Source:
-// clients/.../common/record/internal/{MemoryRecordsBuilder,DefaultRecord,
-// ControlRecordType,EndTransactionMarker}.java. Any loop.
+// builder as it was. Source: clients/.../common/record/internal/MemoryRecordsBuilder.java. Any
+// loop.
 #pragma once
 
 #include <cstddef>
@@ -80,33 +79,5 @@ class BatchBuilder {
 // Encoded size of a record, length field included.
 [[nodiscard]] std::size_t record_size(const NewRecord& record, std::int32_t offset_delta,
                                       std::int64_t timestamp_delta);
-
-// Keys of control records (frozen).
-enum class ControlType : std::int16_t {
-  kAbort = 0,
-  kCommit = 1,
-  kLeaderChange = 2,
-  kSnapshotHeader = 3,
-  kSnapshotFooter = 4,
-  kKraftVersion = 5,
-  kKraftVoters = 6,
-};
-
-// The four bytes of a control record's key: version 0 and the type.
-[[nodiscard]] std::array<std::byte, 4> control_key(ControlType type);
-// The type a control record's key names; nothing when the key is too short or the type unknown.
-[[nodiscard]] std::optional<ControlType> parse_control_key(base::Bytes key);
-
-// An end-of-transaction marker (ABORT or COMMIT) as WriteTxnMarkers appends it.
-struct EndTxnMarker {
-  ControlType type = ControlType::kAbort;
-  std::int32_t coordinator_epoch = 0;
-  base::ProducerId producer_id{-1};
-  base::ProducerEpoch producer_epoch{-1};
-  base::Timestamp timestamp{-1};
-};
-[[nodiscard]] StoredBatch end_txn_batch(const EndTxnMarker& marker);
-// Reads a marker's coordinator epoch from its value.
-[[nodiscard]] std::optional<std::int32_t> parse_end_txn_value(base::Bytes value);
 
 }  // namespace moldau::record
