@@ -1,0 +1,21 @@
+// QuorumChannel carries the core's requests to other replicas. A quorum of one never calls it. It
+// connects as needed, picks versions with ApiVersions, and gives up after the request's time. One
+// request at a time per node; the task may be destroyed at any moment. Called on the driver's loop.
+#pragma once
+
+#include <expected>
+
+#include "raft/messages.h"
+#include "raft/raft.h"
+#include "rt/task.h"
+
+namespace moldau::broker {
+
+class QuorumChannel {
+ public:
+  virtual ~QuorumChannel() = default;
+  [[nodiscard]] virtual rt::Task<std::expected<raft::Response, raft::RpcFailure>> send(
+      raft::Send request) = 0;
+};
+
+}  // namespace moldau::broker
