@@ -9,7 +9,7 @@ group tidy tools/tidy
 format() {
   local changed
   changed=$(find src sim cmd tests \( -name '*.cc' -o -name '*.h' \) -print0 |
-    xargs -0 -r -n 40 -P 2 clang-format-19 --dry-run 2>&1 |
+    xargs -0 -r -n 200 clang-format-19 --dry-run 2>&1 |
     sed -n 's/^\([^: ]*\):[0-9]*:[0-9]*: warning.*/\1/p' | sort | uniq -c)
   [ -z "$changed" ] || {
     echo "clang-format-19 -i would change:" && echo "$changed"
