@@ -1,0 +1,95 @@
+// LogStore holds the logs of one loop: it opens and removes them, runs the commit rounds that make
+// their appends durable, keeps the tail cache and the open files within their budgets, and applies
+// retention. While one round syncs the next gathers. Limits (LogStoreOptions) are hard: at
+// pending_bytes_max a caller waits for room before it appends. Lives on its loop; made by Storage.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/ids.h"
+#include "rt/loop.h"
+#include "rt/stop.h"
+#include "rt/task.h"
+#include "storage/data_directory.h"
+#include "storage/error.h"
+#include "storage/log.h"
+#include "storage/log_options.h"
+
+namespace moldau::storage {
+
+struct LogStoreOptions {
+  // Appended and not yet durable.
+  std::size_t pending_bytes_max = std::size_t{64} << 20;
+  std::size_t tail_cache_bytes_max = std::size_t{64} << 20;
+  std::size_t index_cache_bytes_max = std::size_t{8} << 20;
+  std::size_t open_files_max = 4096;
+  // Bytes of one partition in one round from which on its own file is synced instead of the
+  // journal.
+  std::size_t in_place_bytes = std::size_t{96} << 10;
+  // Opening and recovery of logs that run at one time.
+  std::size_t opening_max = 32;
+};
+
+struct LogSpec {
+  base::TopicPartition partition;
+  base::TopicId topic_id;
+  LogOptions options;
+  // The metadata log: synced in its own files, never through the journal, opened before recovery
+  // of the journal; its epochs and end decide the journal's fate.
+  bool is_metadata = false;
+};
+
+struct LogStoreStats {
+  std::size_t logs = 0;
+  std::size_t open_files = 0;
+  std::size_t pending_bytes = 0;
+  std::size_t tail_cache_bytes = 0;
+  std::uint64_t rounds = 0;
+  std::uint64_t journaled_bytes = 0;
+  std::uint64_t in_place_bytes = 0;
+  std::uint64_t in_place_syncs = 0;
+  std::uint64_t reads_cached = 0;
+  std::uint64_t reads_disk = 0;
+};
+
+namespace internal {
+struct StoreState;
+}
+
+class LogStore {
+ public:
+  ~LogStore();
+  LogStore(const LogStore&) = delete;
+  LogStore& operator=(const LogStore&) = delete;
+
+  [[nodiscard]] rt::Loop& loop() const;
+
+  // Opens the log in the directory, whether there are files or not. After an unclean stop it is
+  // recovered first: tail scanned past the recovery point, torn end cut, producers restored. Fails
+  // with kInconsistentTopicId when the files are another topic's of the same name (the caller makes
+  // it stray), with kKafkaStorageError when they cannot be read; the log is then not open.
+  // The reference stays valid until remove() or close().
+  [[nodiscard]] rt::Task<Result<Log*>> open(DataDirectory& directory, LogSpec spec,
+                                            LogListener* listener);
+  // Ends the log and deletes its files: the directory is renamed at once, its files go in the
+  // background after file.delete.delay.ms. Durable when it returns.
+  [[nodiscard]] rt::Task<Result<void>> remove(Log& log);
+  // Ends the log and keeps its files, flushed.
+  [[nodiscard]] rt::Task<Result<void>> close(Log& log);
+
+  // Back-pressure: append when has_room(); else await room() and look again.
+  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] rt::Task<void> room(rt::StopToken token);
+
+  [[nodiscard]] LogStoreStats stats() const;
+
+ private:
+  friend class Storage;
+  LogStore(rt::Loop& loop, LogStoreOptions options);
+
+  std::unique_ptr<internal::StoreState> state_;
+};
+
+}  // namespace moldau::storage
