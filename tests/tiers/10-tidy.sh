@@ -2,6 +2,7 @@
 # layers, lengths, bans, formatting; that the checks find planted violations
 source "$(dirname "$0")/lib.sh"
 need build check
+group harness tests/tiers/lib_test.sh
 group tidy_test tools/tidy_test.py
 group tidy tools/tidy
 

@@ -32,19 +32,22 @@ group() {
   PASSED=$((PASSED + COUNT[0])) FAILED=$((FAILED + COUNT[1])) SKIPPED=$((SKIPPED + COUNT[2]))
 }
 
+# The number in GoogleTest's closing line of a kind, 0 without one.
+gtest_count() {
+  local number
+  number=$(sed -nE "s/^\[  $1 *\] ([0-9]+) tests?[.,].*/\1/p" "$2" | tail -n 1)
+  echo "${number:-0}"
+}
+
 # Sets COUNT=(passed failed skipped) from a log and an exit status.
 count_of() {
-  local log=$1 status=$2 line number
+  local log=$1 status=$2 line
   line=$(grep -E '^([[:alnum:]]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
   if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
     COUNT=("${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]:-0}")
   elif grep -q '^\[==========\]' "$log"; then
-    COUNT=(0 0 0)
-    number='s/^\[  %s *\] ([0-9]+) tests?[.,]?.*/\1/p'
-    COUNT[0]=$(sed -nE "${number/%s/PASSED}" "$log" | tail -n 1)
-    COUNT[1]=$(sed -nE "${number/%s/FAILED}" "$log" | tail -n 1)
-    COUNT[2]=$(sed -nE "${number/%s/SKIPPED}" "$log" | tail -n 1)
-    COUNT=("${COUNT[0]:-0}" "${COUNT[1]:-0}" "${COUNT[2]:-0}")
+    COUNT=("$(gtest_count PASSED "$log")" "$(gtest_count FAILED "$log")"
+      "$(gtest_count SKIPPED "$log")")
   else
     COUNT=(1 0 0)
     [ "$status" -eq 0 ] || COUNT=(0 1 0)

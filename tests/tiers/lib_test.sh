@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Tests ./test and lib.sh with made-up tiers: counts, failures, crashes and left-out tests must show.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# expect NAME STATUS LAST_LINE TIER_BODY: runs ./test on one made-up tier.
+expect() {
+  local name=$1 status=$2 last=$3 body=$4 got=0 output
+  rm -rf "${work:?}"/*
+  mkdir -p "$work/tests/tiers"
+  cp "$root/test" "$work/"
+  cp -r "$root/tools" "$work/"
+  cp "$root/tests/tiers/lib.sh" "$work/tests/tiers/"
+  printf '#!/usr/bin/env bash\nsource "$(dirname "$0")/lib.sh"\n%s\n' "$body" \
+    >"$work/tests/tiers/20-made.sh"
+  output=$(cd "$work" && ./test 2>&1) || got=$?
+  if [ "$got" = "$status" ] && [ "$(tail -n 1 <<<"$output")" = "$last" ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    printf 'FAIL %s: status %s, expected %s; last line should be: %s\n%s\n' \
+      "$name" "$got" "$status" "$last" "$output"
+  fi
+}
+
+gtest() { printf 'group g printf "[==========] 9 tests ran.\\n%s"\n finish' "$1"; }
+
+expect counts 0 "3 passed, 0 failed, 2 skipped" \
+  'group g echo "3 passed, 0 failed, 2 skipped"; finish'
+expect "counts without skipped" 1 "3 passed, 1 failed, 0 skipped" \
+  'group g echo "3 passed, 1 failed"; finish'
+expect "two groups" 0 "5 passed, 0 failed, 0 skipped" \
+  'group a echo "3 passed, 0 failed"; group b echo "2 passed, 0 failed"; finish'
+expect "status without a count" 0 "1 passed, 0 failed, 0 skipped" 'group g true; finish'
+expect "failing program" 1 "0 passed, 1 failed, 0 skipped" 'group g false; finish'
+expect "green count, red status" 1 "3 passed, 1 failed, 0 skipped" \
+  'group g bash -c "echo 3 passed, 0 failed; exit 3"; finish'
+expect "program that is not there" 1 "0 passed, 1 failed, 0 skipped" 'group g ./nowhere; finish'
+expect GoogleTest 0 "9 passed, 0 failed, 0 skipped" "$(gtest '[  PASSED  ] 9 tests.\n')"
+expect "GoogleTest with failures" 1 "7 passed, 2 failed, 0 skipped" \
+  "$(gtest '[  PASSED  ] 7 tests.\n[  FAILED  ] 2 tests, listed below:\n')"
+expect "GoogleTest with skipped" 0 "8 passed, 0 failed, 1 skipped" \
+  "$(gtest '[  PASSED  ] 8 tests.\n[  SKIPPED ] 1 test, listed below:\n')"
+expect "GoogleTest that crashed" 1 "0 passed, 1 failed, 0 skipped" \
+  'group g bash -c "echo [==========] Running 9 tests; kill -SEGV \$\$"; finish'
+expect "tier without a count" 1 "0 passed, 1 failed, 0 skipped" 'exit 0'
+expect "tier that dies after a group" 1 "0 passed, 1 failed, 0 skipped" 'group g true; false; finish'
+expect "nothing ran" 1 "0 passed, 0 failed, 0 skipped" 'finish'
+CI='' expect "left out here" 0 "1 passed, 0 failed, 4 skipped" \
+  'group g true; cannot_run 4 "no network"; finish'
+CI=true expect "left out on the build server" 1 "1 passed, 4 failed, 0 skipped" \
+  'group g true; cannot_run 4 "no network"; finish'
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
