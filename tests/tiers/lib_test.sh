@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests ./test and lib.sh with made-up tiers: counts, failures, crashes and left-out tests must show.
+# Tests ./test and lib.sh with made-up tiers: counts, failures, crashes, left-out tests must show.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -47,7 +47,8 @@ expect "GoogleTest with skipped" 0 "8 passed, 0 failed, 1 skipped" \
 expect "GoogleTest that crashed" 1 "0 passed, 1 failed, 0 skipped" \
   'group g bash -c "echo [==========] Running 9 tests; kill -SEGV \$\$"; finish'
 expect "tier without a count" 1 "0 passed, 1 failed, 0 skipped" 'exit 0'
-expect "tier that dies after a group" 1 "0 passed, 1 failed, 0 skipped" 'group g true; false; finish'
+expect "tier that dies after a group" 1 "0 passed, 1 failed, 0 skipped" \
+  'group g true; false; finish'
 expect "nothing ran" 1 "0 passed, 0 failed, 0 skipped" 'finish'
 CI='' expect "left out here" 0 "1 passed, 0 failed, 4 skipped" \
   'group g true; cannot_run 4 "no network"; finish'
