@@ -1,7 +1,8 @@
 // Work runs plain functions off the loops: compression, index rebuilding, snapshot encoding, cold
-// reads. auto result = co_await rt::run_work(loop, fn). The function runs once on another thread (in
-// the simulator: at a moment drawn from the seed) and touches only what it was given; its result is
-// moved back to the loop. The queue is bounded; a full one makes the caller wait its turn.
+// reads. auto result = co_await rt::run_work(loop, fn). The function runs once on another thread
+// (in the simulator: at a moment drawn from the seed) and touches only what it was given; its
+// result is moved back to the loop. The queue is bounded; a full one makes the caller wait its
+// turn.
 #pragma once
 
 #include <coroutine>
@@ -14,8 +15,8 @@
 
 namespace moldau::rt {
 
-// One function call off the loop. execute() runs on the worker; then the runtime posts the job to the
-// loop that submitted it.
+// One function call off the loop. execute() runs on the worker; then the runtime posts the job to
+// the loop that submitted it.
 struct WorkItem : ResumeJob {
   virtual void execute() = 0;
   WorkItem* runtime_next = nullptr;  // the runtime's own
@@ -33,13 +34,13 @@ class Work {
   virtual void abandon(WorkItem& item) = 0;
 };
 
-template <class Function>
+template <class Callable>
 class [[nodiscard]] WorkAwait {
  public:
-  using Result = std::invoke_result_t<Function&>;
+  using Result = std::invoke_result_t<Callable&>;
   static_assert(!std::is_void_v<Result>, "return what was computed, so that nothing is shared");
 
-  WorkAwait(Loop& loop, Function function) : loop_(&loop), item_(std::move(function)) {}
+  WorkAwait(Loop& loop, Callable function) : loop_(&loop), item_(std::move(function)) {}
   WorkAwait(const WorkAwait&) = delete;
   WorkAwait& operator=(const WorkAwait&) = delete;
   ~WorkAwait() {
@@ -58,10 +59,11 @@ class [[nodiscard]] WorkAwait {
   }
 
  private:
+  // Callable, because Job has a member type Function.
   struct Item final : WorkItem {
-    explicit Item(Function f) : function(std::move(f)) {}
+    explicit Item(Callable f) : function(std::move(f)) {}
     void execute() override { result.emplace(function()); }
-    Function function;
+    Callable function;
     std::optional<Result> result;
   };
 
@@ -70,8 +72,8 @@ class [[nodiscard]] WorkAwait {
   Item item_;
 };
 
-template <class Function>
-[[nodiscard]] WorkAwait<Function> run_work(Loop& loop, Function function) {
+template <class Callable>
+[[nodiscard]] WorkAwait<Callable> run_work(Loop& loop, Callable function) {
   return {loop, std::move(function)};
 }
 
