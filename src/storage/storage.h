@@ -6,10 +6,9 @@
 //   3. recover(evidence): replays or discards the journals. From then on partitions may be opened,
 //   in
 //      any order and from any loop, each ready as soon as its own open() returns.
-//   4. start(): background work begins: checkpoints, retention, preparing the journal.
-//   5. set_writer(): after registration the journals may take entries; until then (and whenever a
-//      journal cannot) commits sync in place. raise_quorum_epoch() is awaited before a higher epoch
-//      is made durable in quorum-state.
+//   4. start(): background work begins: checkpoints, retention, preparing the journal. Until a
+//      journal is ready (and whenever it cannot take more) commits sync in place.
+//   5. raise_quorum_epoch() is awaited before a higher epoch is made durable in quorum-state.
 //   6. close(): flushes and closes all logs, writes the checkpoints, seals the journals and leaves
 //      the clean-shutdown marker. What could not be written leaves no marker.
 // Made and closed on the node's first loop; stores() are each used on their own.
@@ -78,7 +77,6 @@ class Storage {
   [[nodiscard]] rt::Task<Result<Log*>> open_metadata_log(LogOptions options, LogListener* listener);
   [[nodiscard]] rt::Task<Result<std::vector<JournalOutcome>>> recover(JournalEvidence evidence);
   void start();
-  [[nodiscard]] rt::Task<void> set_writer(JournalWriter writer);
   [[nodiscard]] rt::Task<void> raise_quorum_epoch(base::LeaderEpoch epoch);
   // The broker epoch goes into the clean-shutdown marker.
   [[nodiscard]] rt::Task<Result<void>> close(base::BrokerEpoch broker_epoch);
