@@ -1,9 +1,9 @@
 // Every message in every version, by drawn instances: round trip, exact size, truncation at every
 // byte, and corrupted bytes. The seed is in the failure's message.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/rng.h"
 #include "wire/alter_partition_response.h"
@@ -41,7 +41,8 @@ void for_each_version(const Check& check) {
 
 TEST(CodecTest, RoundTripKeepsFieldsAndBytesAndTheSizeIsExact) {
   for_each_version([](const SampleCodec& codec, std::int16_t version, base::Rng& rng) {
-    for (const Draw how : {Draw::kDefault, Draw::kEmpty, Draw::kMax, Draw::kRandom, Draw::kRandom}) {
+    for (const Draw how :
+         {Draw::kDefault, Draw::kEmpty, Draw::kMax, Draw::kRandom, Draw::kRandom}) {
       const auto drawn = codec.draw(version, rng, how);
       ASSERT_TRUE(drawn.has_value()) << to_string(drawn.error());
       ASSERT_EQ(drawn->encoded_size, drawn->bytes.size());

@@ -25,8 +25,7 @@ std::expected<void, WireError> decode_request_header(RequestHeader& header, Read
   header.request_api_key = in.i16();
   header.request_api_version = in.i16();
   header.correlation_id = base::CorrelationId(in.i32());
-  const auto version =
-      request_header_version(header.request_api_key, header.request_api_version);
+  const auto version = request_header_version(header.request_api_key, header.request_api_version);
   if (!version) in.fail(WireError::kUnknownKey);
   const auto client_id = in.string(false, true);
   if (client_id) header.client_id = std::string(*client_id);

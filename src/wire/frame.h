@@ -1,7 +1,7 @@
 // Frames: int32 size, header, body. Which header version goes with which request and response
-// (KIP-482, KIP-511), and whole frames from a message. Sizes of incoming frames are the connection's
-// business; these functions see what follows the size. Source: clients/.../protocol/ApiKeys.java,
-// requests/RequestHeader.java. Pure; any loop.
+// (KIP-482, KIP-511), and whole frames from a message. Sizes of incoming frames are the
+// connection's business; these functions see what follows the size. Source:
+// clients/.../protocol/ApiKeys.java, requests/RequestHeader.java. Pure; any loop.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@
 
 namespace moldau::wire {
 
-// 1, or 2 for a flexible version. Holds for versions above the known ones too, so that an ApiVersions
-// request from the future can be answered. Nothing for an unknown key.
+// 1, or 2 for a flexible version. Holds for versions above the known ones too, so that an
+// ApiVersions request from the future can be answered. Nothing for an unknown key.
 [[nodiscard]] std::optional<std::int16_t> request_header_version(std::int16_t api_key,
                                                                  std::int16_t version);
 // 0, or 1 for a flexible version; always 0 for ApiVersions.

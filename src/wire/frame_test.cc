@@ -1,8 +1,8 @@
 #include "wire/frame.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "wire/api_versions_request.h"
 #include "wire/api_versions_response.h"
@@ -48,7 +48,9 @@ TEST(FrameTest, FlexibleRequestByteForByte) {
             "00000001"
             "ffff"  // the client id keeps its int16 length
             "00"    // tags of the header
-            "026d" "0231" "00");
+            "026d"
+            "0231"
+            "00");
 }
 
 TEST(FrameTest, RequestHeaderComesBack) {

@@ -20,14 +20,14 @@ enum class MessageKind : std::uint8_t {
   kRequest,
   kResponse,
   kHeader,
-  kData,             // files, control records, embedded client data
-  kMetadata,         // records of __cluster_metadata
-  kTiered,           // records of __remote_log_metadata
-  kGroupKey,         // of __consumer_offsets
+  kData,      // files, control records, embedded client data
+  kMetadata,  // records of __cluster_metadata
+  kTiered,    // records of __remote_log_metadata
+  kGroupKey,  // of __consumer_offsets
   kGroupValue,
-  kTransactionKey,   // of __transaction_state
+  kTransactionKey,  // of __transaction_state
   kTransactionValue,
-  kShareKey,         // of __share_group_state
+  kShareKey,  // of __share_group_state
   kShareValue,
 };
 

@@ -1,7 +1,8 @@
-// Printer writes a message as one line: FetchRequest(replica_id=-1, topics=[FetchTopic(topic="a")]),
-// or as a JSON object. Bytes and records are shown by their size, except in JSON, where bytes are
-// base64 as Kafka prints them. Text that is not plain is escaped. Output stops growing at
-// kPrintedBytesMax and then ends in "...". Used by the generated print(). One owner, any loop.
+// Printer writes a message as one line: FetchRequest(replica_id=-1,
+// topics=[FetchTopic(topic="a")]), or as a JSON object. Bytes and records are shown by their size,
+// except in JSON, where bytes are base64 as Kafka prints them. Text that is not plain is escaped.
+// Output stops growing at kPrintedBytesMax and then ends in "...". Used by the generated print().
+// One owner, any loop.
 #pragma once
 
 #include <chrono>

@@ -1,8 +1,8 @@
 #include "wire/printer.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "wire/fetch_request.h"
 #include "wire/produce_response.h"

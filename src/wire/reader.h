@@ -1,8 +1,9 @@
 // Reader takes Kafka's wire types from a frame. The first error latches: later reads yield zero and
-// consume nothing, so a decoder reads straight on and checks once. Nothing is allocated in proportion
-// to a claimed length before it is checked against what is left; containers grow as their elements
-// decode, under a budget of decoded bytes. Byte fields are slices of the frame, never copies, and
-// keep the frame alive. The caps are those of Kafka 4.4's generated readers. One owner, any loop.
+// consume nothing, so a decoder reads straight on and checks once. Nothing is allocated in
+// proportion to a claimed length before it is checked against what is left; containers grow as
+// their elements decode, under a budget of decoded bytes. Byte fields are slices of the frame,
+// never copies, and keep the frame alive. The caps are those of Kafka 4.4's generated readers. One
+// owner, any loop.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,9 @@ class Reader {
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
-  [[nodiscard]] std::size_t position() const { return static_cast<std::size_t>(at_ - frame_.data()); }
+  [[nodiscard]] std::size_t position() const {
+    return static_cast<std::size_t>(at_ - frame_.data());
+  }
   // Latches; only the first call counts.
   void fail(WireError error);
   // Where the first error was found, for messages.
@@ -81,8 +84,8 @@ class Reader {
   // The same as a view, valid as long as this Reader.
   [[nodiscard]] std::string_view text(std::size_t size) [[clang::lifetimebound]];
 
-  // Length-prefixed forms; `flexible` picks the compact prefix. Nothing stands for null, which is an
-  // error unless `nullable`.
+  // Length-prefixed forms; `flexible` picks the compact prefix. Nothing stands for null, which is
+  // an error unless `nullable`.
   [[nodiscard]] std::optional<std::string_view> string(bool flexible, bool nullable)
       [[clang::lifetimebound]];
   [[nodiscard]] std::optional<base::SharedBytes> sized_bytes(bool flexible, bool nullable);
@@ -99,8 +102,8 @@ class Reader {
     return true;
   }
 
-  // Tagged fields of a flexible struct: tag_count(), then for each begin_tag(), the field, end_tag()
-  // or unknown_tag().
+  // Tagged fields of a flexible struct: tag_count(), then for each begin_tag(), the field,
+  // end_tag() or unknown_tag().
   [[nodiscard]] std::uint32_t tag_count();
   [[nodiscard]] Tag begin_tag();
   void end_tag(const Tag& tag) {

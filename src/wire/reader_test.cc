@@ -1,8 +1,8 @@
 #include "wire/reader.h"
 
-#include <gtest/gtest.h>
-
 #include <initializer_list>
+
+#include <gtest/gtest.h>
 
 namespace moldau::wire {
 namespace {

@@ -1,7 +1,7 @@
-// How records of the metadata log and of the coordinators' topics name their type. A metadata record's
-// value is: varint frame version (1), varint record type, varint version, body; its key is null. A
-// coordinator's key is int16 record type and a version 0 body, its value int16 version and body.
-// Sources: server-common/.../MetadataRecordSerde (AbstractApiMessageSerde.java),
+// How records of the metadata log and of the coordinators' topics name their type. A metadata
+// record's value is: varint frame version (1), varint record type, varint version, body; its key is
+// null. A coordinator's key is int16 record type and a version 0 body, its value int16 version and
+// body. Sources: server-common/.../MetadataRecordSerde (AbstractApiMessageSerde.java),
 // coordinator-common/.../CoordinatorRecordSerde.java. Pure; any loop.
 #pragma once
 
@@ -27,10 +27,13 @@ struct VersionedMetadataRecord {
 [[nodiscard]] std::expected<VersionedMetadataRecord, WireError> decode_metadata_value(
     base::SharedBytes value);
 
-// Prints a coordinator's record; `key` and `value` are kGroupKey and kGroupValue, or the two of another
-// topic. An empty value prints as a tombstone. Records of unknown type are an error (kUnknownKey).
-[[nodiscard]] std::expected<void, WireError> print_coordinator_record(
-    MessageKind key, MessageKind value, base::SharedBytes key_bytes, base::SharedBytes value_bytes,
-    Printer& out);
+// Prints a coordinator's record; `key` and `value` are kGroupKey and kGroupValue, or the two of
+// another topic. An empty value prints as a tombstone. Records of unknown type are an error
+// (kUnknownKey).
+[[nodiscard]] std::expected<void, WireError> print_coordinator_record(MessageKind key,
+                                                                      MessageKind value,
+                                                                      base::SharedBytes key_bytes,
+                                                                      base::SharedBytes value_bytes,
+                                                                      Printer& out);
 
 }  // namespace moldau::wire

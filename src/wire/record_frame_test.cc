@@ -1,8 +1,8 @@
 #include "wire/record_frame.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "wire/frame.h"
 #include "wire/offset_commit_key.h"
@@ -18,7 +18,9 @@ TEST(RecordFrameTest, MetadataRecordByteForByte) {
   ASSERT_TRUE(value.has_value());
   EXPECT_EQ(base::to_hex(value->flatten().span()),
             "010c00"  // frame version, type 12, version 0
-            "116d657461646174612e76657273696f6e" "001e" "00");
+            "116d657461646174612e76657273696f6e"
+            "001e"
+            "00");
   const auto back = decode_metadata_value(value->flatten());
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(back->version, 0);

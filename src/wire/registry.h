@@ -1,5 +1,5 @@
-// All messages and all APIs as tables, with codecs that know neither type nor struct: for dispatch by
-// api key, log dump and tests. Generated from the schemas, constant, free to use on any loop.
+// All messages and all APIs as tables, with codecs that know neither type nor struct: for dispatch
+// by api key, log dump and tests. Generated from the schemas, constant, free to use on any loop.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct MessageInfo {
   std::int16_t key;  // api key or record type; -1 for none
   std::int16_t min_version;
   std::int16_t max_version;
-  std::int16_t stable_version;   // last version that Kafka calls stable
-  std::int16_t first_flexible;   // kNeverFlexible for none
+  std::int16_t stable_version;  // last version that Kafka calls stable
+  std::int16_t first_flexible;  // kNeverFlexible for none
   // Decodes and prints; the output is cut where the bytes are bad.
   std::expected<void, WireError> (*print)(Reader& in, std::int16_t version, Printer& out);
   // Decodes and encodes again.

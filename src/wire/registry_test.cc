@@ -1,9 +1,9 @@
 #include "wire/registry.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "wire/error_code.h"
 

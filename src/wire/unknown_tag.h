@@ -1,5 +1,6 @@
 // A tagged field that our schemas do not know: kept as it came and written back, so that a message
-// that passes through loses nothing (KIP-482). In a struct they ascend by tag. Value type; any loop.
+// that passes through loses nothing (KIP-482). In a struct they ascend by tag. Value type; any
+// loop.
 #pragma once
 
 #include <cstdint>

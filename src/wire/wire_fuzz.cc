@@ -1,5 +1,5 @@
-// Input: two bytes of message, one of version, then the message. Whatever decodes must print, and what
-// it encodes to must decode and encode to the same again.
+// Input: two bytes of message, one of version, then the message. Whatever decodes must print, and
+// what it encodes to must decode and encode to the same again.
 #include <cstddef>
 #include <cstdint>
 #include <string>

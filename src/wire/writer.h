@@ -1,7 +1,7 @@
 // Writer builds a message in one growable block. Byte fields of kSplicedBytesMin and more are not
 // copied: the result is a chain of block parts and of the caller's slices between them. The first
-// error latches and finish() returns it. Lengths on the wire are int32: a message over kMessageBytesMax
-// is an error. One owner, any loop.
+// error latches and finish() returns it. Lengths on the wire are int32: a message over
+// kMessageBytesMax is an error. One owner, any loop.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 #include "wire/writer.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "wire/reader.h"
 

@@ -1,6 +1,6 @@
-// What generated encoders and decoders are made of: put() writes a value to a Writer or a Sizer, get()
-// reads one from a Reader, each for values, strings, bytes, arrays and nullable ones. Structs are
-// reached by argument-dependent lookup: put(out, struct, version) and get(in, struct, version).
+// What generated encoders and decoders are made of: put() writes a value to a Writer or a Sizer,
+// get() reads one from a Reader, each for values, strings, bytes, arrays and nullable ones. Structs
+// are reached by argument-dependent lookup: put(out, struct, version) and get(in, struct, version).
 #pragma once
 
 #include <algorithm>

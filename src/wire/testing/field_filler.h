@@ -1,5 +1,5 @@
-// FieldFiller sets each field that it is shown to a drawn value, with edges far more often than chance
-// would. Visitor of the generated visit_fields(). Test code only.
+// FieldFiller sets each field that it is shown to a drawn value, with edges far more often than
+// chance would. Visitor of the generated visit_fields(). Test code only.
 #pragma once
 
 #include <algorithm>
@@ -68,7 +68,8 @@ class FieldFiller {
     }
   }
   void unknown_tags(UnknownTags& tags, std::uint32_t first_free) {
-    if (how_ == Draw::kEmpty || !rng_.chance(1, 4)) return;
+    if (how_ == Draw::kEmpty) return;
+    if (how_ == Draw::kRandom && !rng_.chance(1, 4)) return;
     const std::uint32_t near = first_free + static_cast<std::uint32_t>(rng_.below(4));
     tags.push_back({.tag = near, .bytes = draw_bytes()});
     if (rng_.chance(1, 3)) tags.push_back({.tag = near + 1, .bytes = draw_bytes()});
@@ -82,9 +83,7 @@ class FieldFiller {
   static constexpr std::size_t kElementsOfOneInstance = 300;
   static constexpr std::uint32_t kTagMax = 0x7ffffffe;
 
-  bool draw_null() {
-    return how_ == Draw::kEmpty || (how_ == Draw::kRandom && rng_.chance(1, 4));
-  }
+  bool draw_null() { return how_ == Draw::kEmpty || (how_ == Draw::kRandom && rng_.chance(1, 4)); }
 
   std::size_t draw_count(std::size_t usual_max) {
     if (how_ == Draw::kEmpty) return 0;
@@ -121,7 +120,9 @@ class FieldFiller {
       }
     }
   }
-  void fill(bool& flag) { flag = how_ == Draw::kMax || (how_ == Draw::kRandom && rng_.chance(1, 2)); }
+  void fill(bool& flag) {
+    flag = how_ == Draw::kMax || (how_ == Draw::kRandom && rng_.chance(1, 2));
+  }
   void fill(double& number) {
     if (how_ == Draw::kEmpty) {
       number = 0;

@@ -1,5 +1,6 @@
 // Random instances of every message and version, and their fields as text: what the tests of this
-// module, its fuzzer and tests/kafka/codec are made of. Test code only. A pure function of the seed.
+// module, its fuzzer and tests/kafka/codec are made of. Test code only. A pure function of the
+// seed.
 //
 // The text has a line a field that the version carries, `path=value`: numbers in decimal, floats,
 // strings, bytes and ids in hexadecimal, `null`; `path#=3` is the size of an array, `path?=set` a
