@@ -88,8 +88,8 @@ class FileSystem {
   void commit(std::vector<NameChange> changes);
   static void make_durable(const Transaction& transaction);
 
+  std::uint64_t ids_ = 0;  // before root_, which takes the first
   InodeRef root_;
-  std::uint64_t ids_ = 0;
   std::uint64_t version_ = 0;
   std::vector<Transaction> unsynced_;
   std::map<std::uint64_t, std::uint64_t> locks_;  // lock, inode
