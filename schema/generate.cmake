@@ -1,4 +1,4 @@
-# Generates the wire module's C++ into <build>/generated/wire when a schema or the generator changed.
+# Generates the wire module's C++ into <build>/generated/wire when schemas or generator change.
 # Sets WIRE_SOURCES (to compile) and WIRE_HEADERS. Files that come out the same keep their time, so
 # that one changed schema recompiles only what includes it.
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Generates the C++ of the wire module from the schemas.
 
-generate.py --schemas DIR --out DIR    writes DIR/wire/*; files that would not change keep their time
-generate.py --schemas DIR --check      only reads and checks the schemas
+generate.py --schemas DIR --out DIR   writes DIR/wire/*; a file that is the same keeps its time
+generate.py --schemas DIR --check     only reads and checks the schemas
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Writes <message>.cc: put() for Writer and Sizer, get() for Reader, print_fields(), and the API."""
+"""Writes <message>.cc: put() for Writer and Sizer, get() for Reader, print_fields(), the API."""
 
 from generator import types
 from generator.model import Field, Message, Struct
@@ -37,7 +37,8 @@ def get_value(field: Field, tagged: bool = False) -> str:
     flexible = "false" if field.inflexible else "flexible"
     if field.struct and field.is_array:
         if field.is_optional:
-            return f"get_nullable_structs(in, {value}, {flexible}, {types.nullable(field)}, version);"
+            return (f"get_nullable_structs(in, {value}, {flexible}, {types.nullable(field)},"
+                    " version);")
         return f"get_structs(in, {value}, {flexible}, version);"
     if field.struct:
         if field.is_optional:
@@ -100,7 +101,8 @@ def put_tags(message: Message, struct: Struct) -> list[str]:
         lines += [
             f"  out.unknown_tags(m.unknown_tags, next_unknown, {field.tag});",
             f"  if (has_{field.name}) {{",
-            f"    put_tagged(out, {field.tag}, [&](auto& to) {{ {put_value(field, 'to', True)} }});",
+            f"    put_tagged(out, {field.tag},",
+            f"               [&](auto& to) {{ {put_value(field, 'to', True)} }});",
             "  }",
         ]
     lines.append("  out.unknown_tags(m.unknown_tags, next_unknown, kNoMoreTags);")
@@ -170,7 +172,8 @@ def api(message: Message) -> list[str]:
         "  return size_message(message, version);", "}",
         f"void encode(const {name}& message, std::int16_t version, Writer& out) {{",
         "  encode_message(message, version, out);", "}",
-        f"std::expected<void, WireError> decode({name}& message, std::int16_t version, Reader& in) {{",
+        f"std::expected<void, WireError> decode({name}& message, std::int16_t version,"
+        " Reader& in) {",
         "  return decode_message(message, version, in);", "}",
         f"void print(const {name}& message, std::int16_t version, Printer& out) {{",
         "  print_fields(out, message, version);", "}",

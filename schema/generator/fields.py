@@ -15,8 +15,8 @@ def visit(field: Field) -> str:
 def function(message: Message, struct: Struct) -> list[str]:
     lines = [
         "template <class Visitor>",
-        f"void visit_fields(Visitor& v, [[maybe_unused]] {types.struct_name(message.name, struct)}& m,"
-        " [[maybe_unused]] std::int16_t version) {",
+        "void visit_fields(Visitor& v, [[maybe_unused]]"
+        f" {types.struct_name(message.name, struct)}& m, [[maybe_unused]] std::int16_t version) {{",
     ]
     for field in struct.fields:
         condition = types.version_condition(field.versions, struct.versions)

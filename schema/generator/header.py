@@ -14,7 +14,8 @@ def members(message: Message, struct: Struct) -> list[str]:
     if message.flexible is not None:
         lines.append("  UnknownTags unknown_tags;")
     name = types.struct_name(message.name, struct)
-    return lines + ["", f"  friend bool operator==(const {name}&, const {name}&) = default;", "};", ""]
+    lines += ["", f"  friend bool operator==(const {name}&, const {name}&) = default;"]
+    return lines + ["};", ""]
 
 
 def constants(message: Message) -> list[str]:
@@ -50,7 +51,8 @@ def includes(message: Message) -> list[str]:
 
 def write(message: Message) -> str:
     lines = [f"// {text}" for text in message.comment]
-    lines += [f"// Generated from {message.stem}.schema. A plain value; any loop.", "#pragma once", ""]
+    lines.append(f"// Generated from {message.stem}.schema. A plain value; any loop.")
+    lines += ["#pragma once", ""]
     lines += includes(message) + ["", "namespace moldau::wire {", ""]
     for struct in message.structs:
         lines.append(f"struct {types.struct_name(message.name, struct)} {{")
@@ -65,8 +67,8 @@ def write(message: Message) -> str:
     lines += [
         f"[[nodiscard]] std::size_t encoded_size(const {name}& message, std::int16_t version);",
         f"void encode(const {name}& message, std::int16_t version, Writer& out);",
-        f"[[nodiscard]] std::expected<void, WireError> decode({name}& message, std::int16_t version,"
-        " Reader& in);",
+        f"[[nodiscard]] std::expected<void, WireError> decode({name}& message,"
+        " std::int16_t version, Reader& in);",
         f"void print(const {name}& message, std::int16_t version, Printer& out);",
         f"void print(const {name}& message, std::int16_t version, std::string& out);",
         "", "}  // namespace moldau::wire", "",

@@ -24,8 +24,9 @@ def requests(messages: list[Message]) -> list[Message]:
 
 def api_key_header(messages: list[Message]) -> str:
     lines = [
-        "// The numbers of Kafka's requests (frozen: they are on the wire). Generated from the schemas.",
-        "// Any loop.", "#pragma once", "", "#include <cstdint>", "#include <string_view>", "",
+        "// The numbers of Kafka's requests (frozen: they are on the wire).",
+        "// Generated from the schemas. Any loop.", "#pragma once", "",
+        "#include <cstdint>", "#include <string_view>", "",
         "namespace moldau::wire {", "", "enum class ApiKey : std::int16_t {",
     ]
     lines += [f"  k{m.api} = {m.key}," for m in requests(messages)]
@@ -108,7 +109,8 @@ def family_source(messages: list[Message], kind: str) -> str:
         lines += [f"    case {m.key}:",
                   f"      return decode(record.emplace<{m.name}>(), version, in);"]
     lines += [
-        "    default:", "      in.fail(WireError::kUnknownKey);", "      return in.status();", "  }",
+        "    default:", "      in.fail(WireError::kUnknownKey);",
+        "      return in.status();", "  }",
         "}", f"void print(const {name}& record, std::int16_t version, Printer& out) {{",
         "  std::visit([&](const auto& each) { print(each, version, out); }, record);", "}",
         "", "}  // namespace moldau::wire", "",

@@ -128,4 +128,6 @@ def nullable(field: Field) -> str:
     """A C++ condition: null is allowed in this version."""
     if field.nullable_from is None:
         return "false"
-    return "true" if field.nullable_from <= field.versions[0] else f"version >= {field.nullable_from}"
+    if field.nullable_from <= field.versions[0]:
+        return "true"
+    return f"version >= {field.nullable_from}"

@@ -5,9 +5,9 @@
 // File: int32 count; per instance message name, int16 version, bytes, fields, each length-prefixed.
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -22,6 +22,8 @@ namespace moldau::wire::testing {
 namespace {
 
 constexpr int kFailuresShown = 30;
+
+void say(std::FILE* to, const std::string& line) { std::fputs((line + '\n').c_str(), to); }
 
 // The other side lists fields in its own order.
 std::string sorted_lines(const std::string& text) {
@@ -62,7 +64,8 @@ int draw(const std::string& path, std::uint64_t seed, int count) {
         const auto how = static_cast<Draw>(std::min(i, static_cast<int>(Draw::kRandom)));
         const auto sample = codec.draw(version, rng, how);
         if (!sample) {
-          std::cerr << codec.name << " v" << version << ": " << to_string(sample.error()) << '\n';
+          say(stderr, std::string(codec.name) + " v" + std::to_string(version) + ": " +
+                          std::string(to_string(sample.error())));
           return EXIT_FAILURE;
         }
         put_block(out, codec.name);
@@ -143,11 +146,12 @@ class Checker {
                                   : pair.failures.empty() ? ""
                                                           : "Moldau " + pair.failures.front();
       if (failure.empty()) continue;
-      if (failed++ < kFailuresShown) std::cout << "FAIL " << name << ": " << failure << '\n';
+      if (failed++ < kFailuresShown) say(stdout, "FAIL " + name + ": " + failure);
     }
-    std::cout << "Moldau read and wrote " << instances << " of Kafka's instances of "
-              << pairs_.size() << " messages and versions\n"
-              << pairs_.size() - failed << " passed, " << failed << " failed\n";
+    say(stdout, "Moldau read and wrote " + std::to_string(instances) + " of Kafka's instances of " +
+                    std::to_string(pairs_.size()) + " messages and versions");
+    say(stdout,
+        std::to_string(pairs_.size() - failed) + " passed, " + std::to_string(failed) + " failed");
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
@@ -178,7 +182,7 @@ int check(const std::string& path) {
     if (in.ok()) checker.check(name, version, bytes, fields);
   }
   if (!in.done()) {
-    std::cerr << path << " is damaged\n";
+    say(stderr, path + " is damaged");
     return EXIT_FAILURE;
   }
   return checker.report();
@@ -197,6 +201,6 @@ int main(int count, char** values) {
   if (arguments.size() == 2 && arguments[0] == "check") {
     return moldau::wire::testing::check(arguments[1]);
   }
-  std::cerr << "codec_peer draw OURS SEED COUNT | codec_peer check THEIRS\n";
+  std::fputs("codec_peer draw OURS SEED COUNT | codec_peer check THEIRS\n", stderr);
   return 2;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares every message and version with the classes of Kafka's own jars, in both directions.
 #
-#   tests/kafka/codec/run.sh BUILD_DIR [SEED]    BUILD_DIR holds codec_peer (ninja -C BUILD_DIR codec_peer)
+#   tests/kafka/codec/run.sh BUILD_DIR [SEED]    after: ninja -C BUILD_DIR codec_peer
 #
 # CODEC_COUNT=N draws N instances of each on each side (default 16). The last line is
 # `N passed, N failed`: a test is one message and version in one direction.

@@ -11,10 +11,11 @@ import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
 
 /**
- * CodecPeer LIBS OURS THEIRS SEED COUNT: checks the instances in OURS, which Moldau drew and encoded,
- * against the classes of the jars in LIBS, and writes COUNT instances of every message and version to
- * THEIRS. A message and version of the jars that OURS lacks is a failure, and so is a field that was
- * at its default in every instance of one side. Prints failures and `N passed, N failed`.
+ * CodecPeer LIBS OURS THEIRS SEED COUNT: checks the instances in OURS, which Moldau drew and
+ * encoded, against the classes of the jars in LIBS, and writes COUNT instances of every message and
+ * version to THEIRS. A message and version of the jars that OURS lacks is a failure, and so is a
+ * field that was at its default in every instance of one side. Prints failures and
+ * `N passed, N failed`.
  */
 public final class CodecPeer {
     /** What went wrong with one message and version, and which of its fields were set, by side. */
@@ -35,7 +36,8 @@ public final class CodecPeer {
         this.messages = messages;
         for (var each : messages.entrySet()) {
             ApiMessage message = Fields.create(each.getValue());
-            for (int v = message.lowestSupportedVersion(); v <= message.highestSupportedVersion(); ++v) {
+            int last = message.highestSupportedVersion();
+            for (int v = message.lowestSupportedVersion(); v <= last; ++v) {
                 pairs.put(each.getKey() + " v" + v, new Pair());
             }
         }
@@ -66,11 +68,11 @@ public final class CodecPeer {
             var schema = Fields.schema(message.getClass(), sample.version());
             String fields = new Lister(pair.setInOurs).list(message, schema);
             if (!fields.equals(sample.fields())) {
-                pair.failures.add("Kafka reads other values: " + difference(sample.fields(), fields));
+                pair.failures.add("Kafka reads others: " + difference(sample.fields(), fields));
             }
             byte[] encoded = encode(message, sample.version());
             if (!Arrays.equals(encoded, sample.bytes())) {
-                pair.failures.add("Kafka writes other bytes: " + difference(sample.bytes(), encoded));
+                pair.failures.add("Kafka writes others: " + difference(sample.bytes(), encoded));
             }
         } catch (RuntimeException e) {
             pair.failures.add("Kafka cannot read it: " + e);
@@ -116,8 +118,8 @@ public final class CodecPeer {
             }
         }
         int passed = pairs.size() + strays.size() - failed;
-        System.out.println("Kafka read and wrote " + instances + " of our instances of " + pairs.size()
-            + " messages and versions (" + messages.size() + " messages)");
+        System.out.println("Kafka read and wrote " + instances + " of our instances of "
+            + pairs.size() + " messages and versions (" + messages.size() + " messages)");
         System.out.println(passed + " passed, " + failed + " failed");
         return failed == 0 ? 0 : 1;
     }
@@ -141,7 +143,9 @@ public final class CodecPeer {
         String[] b = theirs.split("\n");
         int i = 0;
         while (i < a.length && i < b.length && a[i].equals(b[i])) ++i;
-        return "'" + (i < a.length ? cut(a[i]) : "") + "' / '" + (i < b.length ? cut(b[i]) : "") + "'";
+        String left = i < a.length ? cut(a[i]) : "";
+        String right = i < b.length ? cut(b[i]) : "";
+        return "'" + left + "' / '" + right + "'";
     }
 
     private static String difference(byte[] ours, byte[] theirs) {

@@ -53,8 +53,10 @@ final class Drawer {
     }
 
     private Object value(Type type, Field member) {
-        if (type.isNullable() && (how == How.EMPTY || (how == How.RANDOM && chance(4)))) return null;
-        if (type.arrayElementType().isPresent()) return array(type.arrayElementType().get(), member);
+        boolean drawNull = how == How.EMPTY || (how == How.RANDOM && chance(4));
+        if (type.isNullable() && drawNull) return null;
+        var elementType = type.arrayElementType();
+        if (elementType.isPresent()) return array(elementType.get(), member);
         if (type instanceof Schema schema) {
             Object struct = Fields.create(member.getType());
             fill(struct, schema);

@@ -94,7 +94,7 @@ final class Fields {
         return new Layout(entries, firstFreeTag);
     }
 
-    /** After the tags of all versions: Kafka refuses to read a tag that only another version has. */
+    /** After the tags of all versions: Kafka refuses a tag that only another version has. */
     private static int firstFreeTag(Class<?> type) {
         int free = 0;
         for (Schema schema : schemas(type)) {
@@ -125,6 +125,7 @@ final class Fields {
     }
 
     private static String snake(String camel) {
-        return camel.replace("kRaft", "kraft").replaceAll("([a-z0-9])([A-Z])", "$1_$2").toLowerCase();
+        return camel.replace("kRaft", "kraft")
+            .replaceAll("([a-z0-9])([A-Z])", "$1_$2").toLowerCase();
     }
 }

@@ -53,7 +53,8 @@ final class Jars {
     }
 
     private static Class<? extends ApiMessage> messageClass(String entry) {
-        if (!entry.endsWith(".class") || entry.contains("$") || entry.contains("-info")) return null;
+        if (!entry.endsWith(".class")) return null;
+        if (entry.contains("$") || entry.contains("-info")) return null;
         Class<?> type;
         try {
             String name = entry.substring(0, entry.length() - ".class".length()).replace('/', '.');

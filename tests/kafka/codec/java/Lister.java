@@ -17,8 +17,8 @@ import org.apache.kafka.common.protocol.types.Type;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 
 /**
- * Writes an instance as sorted `path=value` lines, in the form of src/wire/testing/sample.h, and notes
- * which fields were ever at something else than their default.
+ * Writes an instance as sorted `path=value` lines, in the form of src/wire/testing/sample.h, and
+ * notes which fields were ever at something else than their default.
  */
 final class Lister {
     /** Path without indices, and whether some instance had it set. */
@@ -60,10 +60,11 @@ final class Lister {
     private void field(String path, String generic, Object value, Fields.Entry entry) {
         Type type = entry.type();
         if (type.arrayElementType().isPresent()) {
-            line(path, "#", value == null ? "null" : String.valueOf(((Collection<?>) value).size()));
-            if (value == null) return;
+            var elements = (Collection<?>) value;
+            line(path, "#", elements == null ? "null" : String.valueOf(elements.size()));
+            if (elements == null) return;
             int i = 0;
-            for (Object element : (Collection<?>) value) {
+            for (Object element : elements) {
                 String below = path + "[" + i++ + "]";
                 if (type.arrayElementType().get() instanceof Schema schema) {
                     struct(below, generic, element, schema);
@@ -102,7 +103,8 @@ final class Lister {
         if (value instanceof ByteBuffer buffer) return hex(remaining(buffer));
         if (value instanceof MemoryRecords records) return hex(remaining(records.buffer()));
         if (value instanceof Uuid id) {
-            return String.format("x%016x%016x", id.getMostSignificantBits(), id.getLeastSignificantBits());
+            return String.format(
+                "x%016x%016x", id.getMostSignificantBits(), id.getLeastSignificantBits());
         }
         if (value instanceof Double number) {
             return String.format("x%016x%016x", Double.doubleToRawLongBits(number), 0);

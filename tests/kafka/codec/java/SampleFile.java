@@ -32,7 +32,8 @@ final class SampleFile {
     }
 
     static void write(Path path, List<Sample> samples) throws IOException {
-        try (var out = new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(path)))) {
+        try (var file = Files.newOutputStream(path);
+                var out = new DataOutputStream(new BufferedOutputStream(file))) {
             out.writeInt(samples.size());
             for (Sample sample : samples) {
                 write(out, sample.message().getBytes(StandardCharsets.UTF_8));
