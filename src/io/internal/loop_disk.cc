@@ -1,0 +1,113 @@
+#include "io/internal/loop_disk.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/result.h"
+#include "io/internal/event_loop.h"
+#include "io/internal/file_calls.h"
+#include "io/internal/off_loop.h"
+#include "io/internal/open_file.h"
+#include "io/internal/shared.h"
+#include "io/internal/transfer.h"
+
+namespace moldau::io::internal {
+
+LoopDisk::Batch::Batch(LoopDisk& disk)
+    : PoolTask([](PoolTask& task) {
+        auto& batch = static_cast<Batch&>(task);
+        for (auto* at = batch.operations.first(); at != nullptr; at = at->runtime_next) {
+          transfer(*at);
+        }
+        batch.owner->loop_->post(batch);
+      }),
+      rt::Job([](rt::Job& job) {
+        auto& batch = static_cast<Batch&>(job);
+        batch.owner->finished(batch);
+      }),
+      owner(&disk) {}
+
+LoopDisk::LoopDisk(EventLoop& loop) : loop_(&loop), ring_(loop) {}
+LoopDisk::~LoopDisk() = default;
+
+void LoopDisk::open() {
+  if (loop_->shared().disk_backend != DiskBackend::kUring) return;
+  if (const auto opened = ring_.open(); !opened) {
+    LOG_WARN(loop_->log(), "io", "loop {}: no io_uring ({}), syncs and cold reads use threads",
+             loop_->index(), opened.error().to_string());
+  }
+}
+
+void LoopDisk::close() { ring_.close(); }
+
+bool LoopDisk::idle() const { return loop_->disk_in_flight.value() == 0; }
+
+bool LoopDisk::submit(rt::DiskOperation& operation) {
+  ASSERT(loop_->is_current());
+  ASSERT(operation.file != nullptr);
+  operation.result = 0;
+  if (operation.kind == rt::DiskOperation::Kind::kRead && cached_reads_ &&
+      operation.into.size() <= kInlineReadBytesMax && try_read(operation, cached_reads_)) {
+    loop_->disk_operations.add();
+    if (loop_->take_inline()) return true;
+    loop_->post(operation);
+    return false;
+  }
+  loop_->disk_in_flight.add();
+  const bool writes = operation.kind == rt::DiskOperation::Kind::kWrite;
+  (writes ? writes_ : blocking_).push(operation);
+  return false;
+}
+
+void LoopDisk::abandon(rt::DiskOperation&) {
+  // The kernel or a thread may still use the frame's memory.
+  base::assertion_failed("no disk operation in flight when its frame is destroyed", __FILE__,
+                         __LINE__);
+}
+
+void LoopDisk::flush() {
+  if (!writes_.empty()) flush_to(loop_->shared().writers, writes_, kBatchBytesMax);
+  if (blocking_.empty()) return;
+  if (!ring_.is_open()) return flush_to(loop_->shared().blocking, blocking_, 0);
+  while (rt::DiskOperation* operation = blocking_.pop()) ring_.add(*operation);
+  ring_.submit();
+}
+
+// One batch takes operations until it has bytes_max; at zero each operation is a batch of its own.
+void LoopDisk::flush_to(ThreadPool& pool, OperationList& waiting, std::size_t bytes_max) {
+  PoolChain chain;
+  while (!waiting.empty()) {
+    Batch* batch = take_batch();
+    if (batch == nullptr) break;  // The rest goes when a batch comes back.
+    std::size_t bytes = 0;
+    do {
+      rt::DiskOperation& operation = *waiting.pop();
+      bytes += transfer_bytes(operation);
+      batch->operations.push(operation);
+    } while (!waiting.empty() && bytes < bytes_max);
+    chain.push(*batch);
+  }
+  pool.submit(chain);
+}
+
+LoopDisk::Batch* LoopDisk::take_batch() {
+  if (free_batches_.empty()) {
+    if (batches_.size() >= kBatchesMax) return nullptr;
+    batches_.push_back(std::make_unique<Batch>(*this));
+    return batches_.back().get();
+  }
+  Batch* batch = free_batches_.back();
+  free_batches_.pop_back();
+  return batch;
+}
+
+void LoopDisk::finished(Batch& batch) {
+  OperationList operations = std::exchange(batch.operations, {});
+  free_batches_.push_back(&batch);
+  while (rt::DiskOperation* operation = operations.pop()) loop_->finish(*operation);
+}
+
+}  // namespace moldau::io::internal

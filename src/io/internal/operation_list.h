@@ -1,0 +1,33 @@
+// OperationList is a first-in, first-out list of disk operations, linked through runtime_next. One
+// owner at a time.
+#pragma once
+
+#include <cstddef>
+
+#include "rt/disk.h"
+
+namespace moldau::io::internal {
+
+class OperationList {
+ public:
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] rt::DiskOperation* first() const { return first_; }
+  void push(rt::DiskOperation& operation) {
+    operation.runtime_next = nullptr;
+    (last_ == nullptr ? first_ : last_->runtime_next) = &operation;
+    last_ = &operation;
+  }
+  rt::DiskOperation* pop() {
+    rt::DiskOperation* operation = first_;
+    if (operation == nullptr) return nullptr;
+    first_ = operation->runtime_next;
+    if (first_ == nullptr) last_ = nullptr;
+    return operation;
+  }
+
+ private:
+  rt::DiskOperation* first_ = nullptr;
+  rt::DiskOperation* last_ = nullptr;
+};
+
+}  // namespace moldau::io::internal

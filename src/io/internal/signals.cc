@@ -1,0 +1,64 @@
+#include "io/internal/signals.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/assert.h"
+#include "base/result.h"
+
+namespace moldau::io::internal {
+
+namespace {
+
+// What a handler may touch.
+std::atomic<int> first_signal{0};
+std::atomic<int> wake_descriptor{-1};
+
+}  // namespace
+
+Signals::~Signals() { ASSERT(!open_); }
+
+void Signals::handle(int number) {
+  int none = 0;
+  if (!first_signal.compare_exchange_strong(none, number)) ::_exit(128 + number);
+  const int saved = errno;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_descriptor.load(), &one, sizeof one);
+  errno = saved;
+}
+
+rt::IoResult<void> Signals::open() {
+  ASSERT(wake_descriptor.load() == -1);
+  wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_.valid()) return std::unexpected(rt::io_error_from_errno(errno));
+  TRY(loop_->poller().add(wake_.get(), *this, EPOLLIN | EPOLLET));
+  first_signal.store(0);
+  wake_descriptor.store(wake_.get());
+  struct sigaction action{};
+  action.sa_handler = &Signals::handle;
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGTERM, SIGINT}) ::sigaction(number, &action, nullptr);
+  open_ = true;
+  return {};
+}
+
+void Signals::close() {
+  if (!open_) return;
+  for (const int number : {SIGTERM, SIGINT}) ::signal(number, SIG_DFL);
+  wake_descriptor.store(-1);
+  loop_->poller().remove(wake_.get(), *this);
+  open_ = false;
+}
+
+rt::Task<int> Signals::wait(rt::StopToken token) {
+  ASSERT(loop_->is_current());
+  while (first_signal.load() == 0 || !open_) {
+    if (!co_await changed_.wait(token)) co_return 0;
+  }
+  co_return first_signal.load();
+}
+
+}  // namespace moldau::io::internal

@@ -1,0 +1,36 @@
+// Signals turns the first SIGTERM or SIGINT into a job on a loop; a second one ends the process at
+// once, also when the loop is stuck. SIGPIPE is ignored (a closed socket is an error code). One per
+// process: handlers are global.
+#pragma once
+
+#include <atomic>
+
+#include "io/internal/event_loop.h"
+#include "io/internal/poller.h"
+#include "rt/sync.h"
+#include "rt/task.h"
+
+namespace moldau::io::internal {
+
+class Signals final : private Watch {
+ public:
+  explicit Signals(EventLoop& loop) : loop_(&loop), changed_(loop) {}
+  ~Signals();
+
+  // On the loop's thread, around its life.
+  [[nodiscard]] rt::IoResult<void> open();
+  void close();
+
+  [[nodiscard]] rt::Task<int> wait(rt::StopToken token);
+
+ private:
+  static void handle(int number);
+  void on_ready(std::uint32_t) override { changed_.notify_all(); }
+
+  EventLoop* loop_;
+  Descriptor wake_;
+  bool open_ = false;
+  rt::Signal changed_;
+};
+
+}  // namespace moldau::io::internal

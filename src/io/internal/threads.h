@@ -1,0 +1,27 @@
+// Threads of the runtime: named, with a stack of stated size, and with all signals blocked, so that
+// the main thread gets them.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <string>
+
+namespace moldau::io::internal {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    (defined(__has_feature) &&                                       \
+     (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)))
+inline constexpr std::size_t kStackScale = 8;  // instrumented frames are larger
+#else
+inline constexpr std::size_t kStackScale = 1;
+#endif
+// Only touched pages cost memory; small stacks keep huge pages away from them.
+inline constexpr std::size_t kLoopStackBytes = kStackScale * (1 << 20);
+inline constexpr std::size_t kPoolStackBytes = kStackScale * (256 << 10);
+
+// A process that cannot start a thread at its beginning cannot serve: aborts with the reason.
+[[nodiscard]] pthread_t start_thread_named(const std::string& name, std::size_t stack_bytes,
+                                           void* (*function)(void*), void* argument);
+
+}  // namespace moldau::io::internal
