@@ -104,8 +104,6 @@ class LogSummary {
 
   // The batch starts at end_offset().
   void append(const BatchSummary& batch);
-  // A leader's epoch starts at the end of the log, even before its first record.
-  void start_epoch(base::LeaderEpoch epoch);
   void truncate_to(base::Offset end);
   void add_snapshot(SnapshotId id, SnapshotInfo info) { snapshots_.insert_or_assign(id, info); }
   // Takes the voters and kraft.version of a snapshot that the log continues, or that replaces it.

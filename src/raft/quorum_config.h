@@ -38,7 +38,7 @@ struct RaftOptions {
 };
 
 // A batch of metadata records, and what a controller may append atomically.
-inline constexpr std::size_t kBatchBytesMax = 8 << 20;
+inline constexpr std::size_t kRaftBatchBytesMax = 8 << 20;
 inline constexpr std::size_t kAtomicRecordsMax = 10'000;
 // Long polls held at once; past it a fetch is answered at once.
 inline constexpr std::size_t kParkedFetchesMax = 1'000;

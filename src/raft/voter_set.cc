@@ -81,7 +81,8 @@ std::optional<std::string> parse_static_voters(std::string_view text, std::strin
     text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
     auto voter = parse_static_voter(entry, listener);
     if (!voter) {
-      return "\"" + std::string(entry) + "\" is not of the form id@host:port with a port from 1 to 65535";
+      return "\"" + std::string(entry) +
+             "\" is not of the form id@host:port with a port from 1 to 65535";
     }
     if (voters.find(voter->key.id) != nullptr) {
       return "node id " + std::to_string(voter->key.id.value()) + " is listed twice";

@@ -89,7 +89,7 @@ class RaftDriver {
   // ---- for the controller, while it leads
 
   // Appends one atomic batch in `epoch`: it is in the log's order when this returns, and committed
-  // or lost later. At most raft::kAtomicRecordsMax records and raft::kBatchBytesMax bytes, at least
+  // or lost later. At most raft::kAtomicRecordsMax records and raft::kRaftBatchBytesMax bytes, at least
   // one record. kNotController when we do not lead that epoch.
   [[nodiscard]] virtual std::expected<AppendedBatch, wire::ErrorCode> append(
       base::LeaderEpoch epoch, std::span<const base::SharedBytes> records) = 0;
