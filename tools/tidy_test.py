@@ -78,6 +78,7 @@ CASES = {
     "throw in cmd": (None, "cmd/tool/a.cc", "void f() { throw 1; }\n"),
     "catch": ("ban", "src/shell/a.cc", "void f() {\n  try {\n  } catch (...) {\n  }\n}\n"),
     "new": ("ban", "src/core/a.cc", "auto* a = new int(3);\n"),
+    "new with an owner": (None, "src/core/a.cc", "std::unique_ptr<A> a(new A(3));\n"),
     "delete": ("ban", "src/core/a.cc", "void f(int* a) { delete a; }\n"),
     "deleted function": (None, "src/core/a.cc", "struct A {\n  A(const A&) = delete;\n};\n"),
     "getenv": ("ban", "src/shell/a.cc", 'auto a = std::getenv("A");\n'),
