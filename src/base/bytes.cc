@@ -53,6 +53,7 @@ void ByteBuffer::append(Bytes bytes) {
 }
 
 MutableBytes ByteBuffer::extend(std::size_t size) {
+  if (size == 0) return {};
   constexpr std::size_t kFirstCapacity = 64;
   if (size_ + size > capacity()) {
     reserve(std::max({size_ + size, capacity() * 2, kFirstCapacity}));
