@@ -1,5 +1,6 @@
 #include "sim/runtime/simulation.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -103,23 +104,27 @@ void Simulation::run_job() {
   running_ = nullptr;
 }
 
+bool Simulation::step_before(base::Instant end) {
+  const auto next = events_.next();
+  if (now_ > end || (ready_.empty() && (!next.has_value() || *next > end))) return false;
+  return step();
+}
+
 bool Simulation::run_until_idle(base::Duration limit) {
   const base::Instant end = now_ + limit;
-  for (;;) {
-    const auto next = events_.next();
-    if (ready_.empty() && (!next.has_value() || *next > end)) return !next.has_value();
-    if (now_ > end) return false;
-    step();
+  while (step_before(end)) {
   }
+  if (idle()) return true;
+  now_ = std::max(now_, end);
+  return false;
 }
 
 bool Simulation::run_until(const std::function<bool()>& done, base::Duration limit) {
   const base::Instant end = now_ + limit;
   while (!done()) {
-    const auto next = events_.next();
-    if (ready_.empty() && (!next.has_value() || *next > end)) return false;
-    if (now_ > end) return false;
-    step();
+    if (step_before(end)) continue;
+    now_ = std::max(now_, end);
+    return false;
   }
   return true;
 }

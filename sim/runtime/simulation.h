@@ -68,9 +68,11 @@ class Simulation {
 
   // One job or one event. False when nothing is left to happen.
   bool step();
+  [[nodiscard]] bool idle() { return ready_.empty() && !events_.next().has_value(); }
   // True when the world came to rest within the time, which is virtual.
   bool run_until_idle(base::Duration limit);
-  // True when the condition, looked at after each step, held within the time.
+  // True when the condition, looked at after each step, held within the time. False otherwise, also
+  // when nothing is left to happen; the time has passed then.
   bool run_until(const std::function<bool()>& done, base::Duration limit);
   void run_for(base::Duration duration);
 
@@ -98,8 +100,8 @@ class Simulation {
   void run_off_loop(const std::function<void()>& function);
 
  private:
+  bool step_before(base::Instant end);
   void run_job();
-  void run_event();
 
   Options options_;
   base::Rng driver_rng_;
