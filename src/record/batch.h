@@ -111,6 +111,10 @@ struct BatchHeader {
     return kLogOverheadBytes + static_cast<std::size_t>(length);
   }
   [[nodiscard]] std::size_t body_size() const { return size() - kBatchHeaderBytes; }
+  // Sets the length for a body of so many bytes.
+  void set_body_size(std::size_t bytes) {
+    length = static_cast<std::int32_t>(kBatchHeaderBytes - kLogOverheadBytes + bytes);
+  }
   [[nodiscard]] base::Offset last_offset() const { return base_offset + last_offset_delta; }
   [[nodiscard]] base::Offset next_offset() const { return last_offset() + 1; }
   [[nodiscard]] bool has_producer_id() const { return producer_id > base::kNoProducerId; }

@@ -55,8 +55,6 @@ class BatchBuilder {
 
   // Fails with kMessageTooLarge when the batch would pass size_max.
   [[nodiscard]] Result<void> add(const NewRecord& record);
-  // As add(), for a log that has gaps: offsets must grow.
-  [[nodiscard]] Result<void> add_at(std::int32_t offset_delta, const NewRecord& record);
 
   [[nodiscard]] std::int32_t count() const { return count_; }
   // Uncompressed size, header included.
@@ -71,13 +69,8 @@ class BatchBuilder {
   BuilderOptions options_;
   base::ByteBuffer body_;
   std::int32_t count_ = 0;
-  std::int32_t last_offset_delta_ = -1;
   base::Timestamp base_timestamp_{-1};
   base::Timestamp max_timestamp_{-1};
 };
-
-// Encoded size of a record, length field included.
-[[nodiscard]] std::size_t record_size(const NewRecord& record, std::int32_t offset_delta,
-                                      std::int64_t timestamp_delta);
 
 }  // namespace moldau::record

@@ -78,6 +78,9 @@ class Decompressor {
   [[nodiscard]] Result<std::size_t> read(base::MutableBytes out);
 
  private:
+  Result<void> start();
+  Result<std::size_t> read_some(base::MutableBytes out);
+
   Codec codec_;
   internal::CodecState* state_;
   base::Bytes input_;

@@ -12,8 +12,9 @@
 namespace moldau::record {
 
 enum class Error : std::int16_t {
-  kCorruptMessage = 2,    // a checksum, length or magic that cannot be right
-  kMessageTooLarge = 10,  // over max.message.bytes, or over a limit of ours
+  kCorruptMessage = 2,       // a checksum, length or magic that cannot be right
+  kMessageTooLarge = 10,     // over max.message.bytes, or over a limit of ours
+  kRecordListTooLarge = 18,  // over segment.bytes
   kInvalidTimestamp = 32,
   kUnsupportedForMessageFormat = 43,
   kUnsupportedCompressionType = 76,
