@@ -211,7 +211,7 @@ struct LoadedConfig {
 [[nodiscard]] LoadedConfig load(const Properties& properties);
 
 // What a node without a file runs with: broker and controller 1 on 127.0.0.1, ports 9092 and 9093,
-// data in `data_dir`, one replica for internal topics.
+// data in `data_dir`.
 [[nodiscard]] Properties default_properties(std::string_view data_dir);
 
 // "host:port", "[::1]:port", ":port". Nothing when it is neither.

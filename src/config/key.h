@@ -97,6 +97,9 @@ struct Default {
 inline constexpr Default kNull{Default::Kind::kNull};
 inline constexpr Default kRequired{Default::Kind::kRequired};
 
+// Stands where a reason for having no effect would stand.
+inline constexpr std::string_view kHonoured = {};
+
 struct Key {
   std::string_view name;
   Type type = Type::kString;
@@ -107,7 +110,7 @@ struct Key {
   // Empty: this node acts on the key. Otherwise the reason why it does not, as a clause that
   // follows
   // "<key> has no effect: ".
-  std::string_view no_effect = {};
+  std::string_view no_effect = kHonoured;
   std::string_view doc = {};
   bool internal = false;  // accepted, never listed
 

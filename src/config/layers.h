@@ -42,7 +42,8 @@ struct Layers {
   // The value in force for exactly this key: nothing when it is null or unknown.
   [[nodiscard]] std::optional<std::string_view> get(std::string_view key) const
       [[clang::lifetimebound]];
-  // All values of a key and of the keys that mean the same, strongest first.
+  // All values of a key and of the keys that mean the same, strongest first. As in Kafka the list
+  // begins with the first value under the key's own name, and is empty when there is none.
   [[nodiscard]] std::vector<Synonym> synonyms(std::string_view key) const;
 };
 

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/key.h"
 
@@ -30,11 +32,10 @@ struct BrokerSynonym {
 // none.
 [[nodiscard]] std::span<const BrokerSynonym> broker_synonyms(std::string_view topic_key);
 
-// Other broker keys that set the same thing, the given one first: log.roll.ms, log.roll.hours.
-// A listener prefix is taken off for the last ones: listener.name.x.ssl.keystore.location,
-// ssl.keystore.location.
-[[nodiscard]] std::span<const std::string_view> alternative_broker_keys(
-    std::string_view broker_key);
+// The broker keys that set the same thing, strongest first: log.roll.ms, log.roll.hours. A key with
+// a listener prefix is followed by what it overrides: listener.name.x.ssl.keystore.location,
+// ssl.keystore.location. Any other key stands alone.
+[[nodiscard]] std::vector<std::string> alternative_broker_keys(std::string_view broker_key);
 
 // The broker key whose value is a group key's default; nothing when the group key has its own.
 [[nodiscard]] std::optional<std::string_view> group_synonym(std::string_view group_key);
