@@ -34,15 +34,20 @@ struct Request {
   std::size_t body_from = 0;
 };
 
+using Serve = rt::Task<Answer> (*)(Shard& shard, Request request);
+
 struct Api {
   wire::ApiKey key;
-  std::int16_t min_version;  // advertised; the codec's minimum unless a client needs a lower one
+  std::int16_t min_version;
   std::int16_t max_version;
-  bool on_broker;
-  bool on_controller;
+  Serve on_broker = nullptr;  // null: not served on that kind of listener
+  Serve on_controller = nullptr;
   // Later requests of the connection start before this one is answered; answers keep their order.
-  bool pipelined;
-  rt::Task<Answer> (*serve)(Shard& shard, Request request);
+  bool pipelined = false;
+
+  [[nodiscard]] Serve on(ListenerKind listener) const {
+    return listener == ListenerKind::kBroker ? on_broker : on_controller;
+  }
 };
 
 // All rows, by key.

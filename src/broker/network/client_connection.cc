@@ -104,7 +104,7 @@ rt::Task<bool> ClientConnection::dispatch(Frame frame) {
 
 rt::Task<> ClientConnection::serve(const Api& api, Request request, Slot& slot) {
   const base::Instant began = shard_->loop().now();
-  slot.answer = co_await api.serve(*shard_, std::move(request));
+  slot.answer = co_await api.on(listener_->kind)(*shard_, std::move(request));
   slot.ready = true;
   last_active_ = shard_->loop().now();
   shard_->count_request(api.key, last_active_ - began);

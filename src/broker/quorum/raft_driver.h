@@ -24,6 +24,8 @@
 #include "raft/raft.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include "storage/journal_evidence.h"
+#include "storage/storage.h"
 #include "wire/begin_quorum_epoch_request.h"
 #include "wire/begin_quorum_epoch_response.h"
 #include "wire/describe_quorum_request.h"
@@ -69,12 +71,20 @@ struct RaftRequestInfo {
 class RaftDriver {
  public:
   // Opens and recovers log, quorum-state and snapshots. The error is a sentence for the operator.
+  // The metadata log is opened through Storage (open_metadata_log), whose journals wait for evidence.
   [[nodiscard]] static rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open(
-      rt::Loop& loop, RaftDriverOptions options);
+      rt::Loop& loop, storage::Storage& storage, RaftDriverOptions options);
 
   virtual ~RaftDriver() = default;
 
-  // Before start(). Listeners and source outlive the driver.
+  // What decides whether a journal may be replayed, read from log, snapshot and quorum-state as they
+  // lie on disk: the newest RegisterBrokerRecord of `node` (committed or not) and the highest epoch.
+  // Before start(): the first election raises the epoch.
+  [[nodiscard]] virtual rt::Task<std::expected<storage::JournalEvidence, std::string>>
+  journal_evidence(base::BrokerId node) = 0;
+
+  // Before start(). Listeners and source outlive the driver. While it runs, a higher epoch is made
+  // durable in quorum-state only after Storage::raise_quorum_epoch() returned.
   virtual void add_listener(RaftListener& listener) = 0;
   virtual void set_snapshot_source(SnapshotSource& source) = 0;
   virtual void set_channel(QuorumChannel& channel) = 0;

@@ -1,0 +1,56 @@
+#include "broker/api.h"
+
+#include <algorithm>
+
+#include "broker/handlers/handlers.h"
+#include "broker/shard.h"
+#include "wire/registry.h"
+#include "wire/response_header.h"
+
+namespace moldau::broker {
+
+std::int16_t request_header_version(std::int16_t key, std::int16_t version) {
+  const wire::ApiInfo* info = wire::find_api(key);
+  return info != nullptr && version >= info->first_flexible ? 2 : 1;
+}
+
+std::int16_t response_header_version(wire::ApiKey key, std::int16_t version) {
+  if (key == wire::ApiKey::kApiVersions) return 0;
+  const wire::ApiInfo* info = wire::find_api(key);
+  return info != nullptr && version >= info->first_flexible ? 1 : 0;
+}
+
+void encode_response_header(const RequestContext& context, wire::Writer& out) {
+  const wire::ResponseHeader header{.correlation_id = context.correlation_id};
+  encode(header, response_header_version(context.api_key, context.api_version), out);
+}
+
+const Api* find_api(std::int16_t key, ListenerKind listener) {
+  const auto rows = apis();
+  const auto found = std::ranges::lower_bound(
+      rows, key, {}, [](const Api& api) { return static_cast<std::int16_t>(api.key); });
+  if (found == rows.end() || static_cast<std::int16_t>(found->key) != key) return nullptr;
+  return found->on(listener) != nullptr ? &*found : nullptr;
+}
+
+Answer refuse_malformed(Shard& shard, const RequestContext& context, const wire::Reader& in) {
+  const auto status = in.status();
+  LOG_WARN(shard.loop().log(), "network",
+           "closing the connection from {}: malformed request, api key {} version {}, at byte {} "
+           "of its body: {}",
+           context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
+           context.api_version, in.error_position(),
+           status ? std::string_view("bytes left over") : to_string(status.error()));
+  return {.frame = std::nullopt, .close = true};
+}
+
+Answer refuse_unencodable(Shard& shard, const RequestContext& context, wire::WireError error) {
+  LOG_ERROR(shard.loop().log(), "network",
+            "closing the connection from {}: the answer to api key {} version {} cannot be encoded: "
+            "{}; please report this",
+            context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
+            context.api_version, to_string(error));
+  return {.frame = std::nullopt, .close = true};
+}
+
+}  // namespace moldau::broker

@@ -1,0 +1,84 @@
+// ControllerDriver pumps the pure controller core: it replays committed batches, appends what the core
+// decides through the raft driver, and answers once that is committed. While this node leads the
+// quorum it also runs the core's upkeep (sessions, elections, NoOp records). It decides nothing. A
+// replay that fails means that log and code disagree: the node gives up the lead and failed() says
+// why. Lives on loop 0.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/controller_answers.h"
+#include "broker/quorum/raft_driver.h"
+#include "controller/controller.h"
+#include "metadata/delta.h"
+#include "metadata/record.h"
+#include "rt/scope.h"
+#include "rt/timed_event.h"
+
+namespace moldau::broker {
+
+class ControllerDriver final : public RaftListener {
+ public:
+  ControllerDriver(rt::Loop& loop, RaftDriver& raft, controller::Settings settings,
+                   std::vector<metadata::Record> bootstrap);
+
+  void start();
+  rt::Task<> stop();
+
+  [[nodiscard]] bool active() const { return core_.active(); }
+  [[nodiscard]] const metadata::Image& image() const { return core_.image(); }
+  [[nodiscard]] const std::optional<std::string>& failed() const { return failed_; }
+
+  // Decides, appends, waits for the commit, answers. kNotController inside the answer when this node
+  // does not lead, or lost the lead before the commit.
+  template <class Request, class Response = ResponseOf<Request>>
+  rt::Task<Response> serve(Request request);
+
+  // RaftListener
+  void handle_commit(const raft::CommittedBatch& batch) override;
+  void begin_snapshot(raft::SnapshotId id, base::Timestamp last_contained_log_time) override;
+  void handle_snapshot_records(std::span<const base::SharedBytes> records) override;
+  void end_snapshot() override;
+  void handle_leader_change(const raft::LeaderAndEpoch& leader) override;
+
+ private:
+  [[nodiscard]] controller::Context context() const;
+  // Appends and replays at once; nothing when the append was refused or the core failed.
+  std::optional<base::Offset> append(const std::vector<metadata::Record>& records);
+  rt::Task<> run_upkeep();
+  void do_upkeep();
+  void fail(std::string why);
+
+  rt::Loop* loop_;
+  RaftDriver* raft_;
+  base::BrokerId node_id_;
+  std::vector<metadata::Record> bootstrap_;
+  controller::Controller core_;
+  base::LeaderEpoch epoch_{-1};      // while leading
+  base::Offset replayed_to_{-1};     // last offset the core has seen, its own appends included
+  std::optional<std::string> failed_;
+  rt::Scope scope_;
+  rt::TimedEvent* pause_ = nullptr;  // of the upkeep task
+  // A snapshot that is being loaded.
+  std::optional<metadata::Delta> snapshot_;
+  base::Offset snapshot_end_{-1};
+};
+
+template <class Request, class Response>
+rt::Task<Response> ControllerDriver::serve(Request request) {
+  while (core_.active() && !core_.may_append()) {
+    static_cast<void>(co_await raft_->wait_committed(epoch_, replayed_to_));
+  }
+  if (!core_.active()) co_return refuse_all(request, wire::ErrorCode::kNotController);
+  const base::LeaderEpoch epoch = epoch_;
+  auto decision = core_.decide(context(), request);
+  if (decision.records.empty()) co_return std::move(decision.response);
+  const std::optional<base::Offset> last = append(decision.records);
+  if (!last || !co_await raft_->wait_committed(epoch, *last)) co_return refuse_all(request, wire::ErrorCode::kNotController);
+  if (pause_ != nullptr) pause_->set();
+  co_return std::move(decision.response);
+}
+
+}  // namespace moldau::broker

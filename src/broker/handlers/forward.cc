@@ -1,0 +1,56 @@
+// Forwarding (KIP-590): a request for the controller travels as it came, in an Envelope that names
+// the client's principal and address; the controller's answer comes back as the client will see it.
+#include "broker/broker.h"
+#include "broker/handlers/handlers.h"
+#include "broker/shard.h"
+#include "rt/call.h"
+#include "wire/default_principal_data.h"
+#include "wire/envelope_request.h"
+#include "wire/envelope_response.h"
+
+namespace moldau::broker {
+namespace {
+
+// DefaultKafkaPrincipalBuilder's form: the message after its version.
+constexpr std::int16_t kPrincipalVersion = 0;
+
+base::SharedBytes encode_principal(const Principal& principal) {
+  wire::Writer out;
+  out.i16(kPrincipalVersion);
+  encode(wire::DefaultPrincipalData{.type = principal.type, .name = principal.name},
+         kPrincipalVersion, out);
+  auto bytes = out.finish();
+  ASSERT(bytes.has_value());
+  return bytes->flatten();
+}
+
+using Enveloped = client::ClientResult<wire::EnvelopeResponse>;
+
+rt::Task<Enveloped> ask_controller(Broker& broker, wire::EnvelopeRequest request) {
+  auto answer =
+      co_await broker.controller_channel().call<wire::EnvelopeResponse>(std::move(request));
+  // A client that has created a topic finds it here at once.
+  co_await broker.publisher().wait_applied();
+  co_return answer;
+}
+
+}  // namespace
+
+rt::Task<Answer> forward_to_controller(Shard& shard, Request request) {
+  wire::EnvelopeRequest envelope;
+  envelope.request_data = request.frame;
+  envelope.request_principal = encode_principal(request.context.principal);
+  envelope.client_host_address = address_bytes(request.context.peer);
+  Enveloped answer = co_await rt::call(shard.loop(), shard.broker().loop0(),
+                                       ask_controller(shard.broker(), std::move(envelope)));
+  if (!answer || answer->error_code != wire::ErrorCode::kNone || !answer->response_data) {
+    LOG_WARN(shard.loop().log(), "forward", "the controller did not answer a request of {}: {}",
+             request.context.peer.to_string(),
+             answer ? name(answer->error_code) : std::string_view(answer.error().message));
+    // The client looks for the cluster again, as it does when Kafka loses its controller.
+    co_return Answer{.frame = std::nullopt, .close = true};
+  }
+  co_return Answer{.frame = base::ByteChain(std::move(*answer->response_data)), .close = false};
+}
+
+}  // namespace moldau::broker

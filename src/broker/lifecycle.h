@@ -1,0 +1,93 @@
+// Lifecycle keeps this broker registered with the active controller: it registers (again after every
+// loss of the registration), sends heartbeats, and takes the broker through its states:
+//   starting -> recovery   when the broker has applied its own registration
+//   recovery -> running    when the controller has unfenced it
+//   -> controlled shutdown -> shutting down, on request
+// The controller answers through the metadata log; heartbeats only say what was reached. Lives on
+// loop 0. Source: KIP-631; server/.../BrokerLifecycleManager.java (4.4).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "broker/controller_channel.h"
+#include "rt/scope.h"
+#include "rt/sync.h"
+#include "wire/broker_heartbeat_request.h"
+#include "wire/broker_heartbeat_response.h"
+#include "wire/broker_registration_request.h"
+#include "wire/broker_registration_response.h"
+
+namespace moldau::broker {
+
+enum class LifecycleState : std::uint8_t {
+  kStarting,
+  kRecovery,
+  kRunning,
+  kControlledShutdown,
+  kShuttingDown,
+};
+[[nodiscard]] std::string_view to_string(LifecycleState state);
+
+struct LifecycleOptions {
+  base::BrokerId id;
+  // All fields of the registration but the previous broker epoch's changes.
+  wire::BrokerRegistrationRequest registration;
+  base::Duration heartbeat_interval = std::chrono::seconds(2);
+  base::Duration retry_delay = std::chrono::milliseconds(100);
+};
+
+class Lifecycle {
+ public:
+  Lifecycle(rt::Loop& loop, ControllerChannel& controller, LifecycleOptions options);
+
+  // Registers and sends heartbeats until stop().
+  void start();
+  rt::Task<> stop();
+
+  [[nodiscard]] LifecycleState state() const { return state_; }
+  // Of the current registration, -1 before the first.
+  [[nodiscard]] base::BrokerEpoch broker_epoch() const { return epoch_; }
+
+  // The broker has applied the metadata log up to this offset (the offset of the last record).
+  void applied(base::Offset offset);
+  // The broker can serve: from now on it asks to be unfenced.
+  void set_ready();
+
+  // Has applied its own registration (recovery or later).
+  [[nodiscard]] rt::ListWait caught_up(rt::StopToken token) { return caught_up_.wait(token); }
+  // Unfenced (running or later).
+  [[nodiscard]] rt::ListWait running(rt::StopToken token) { return running_.wait(token); }
+  // Asks the controller to move leaderships away; returns when it may go, or the deadline is there.
+  rt::Task<> controlled_shutdown(base::Duration timeout);
+
+ private:
+  rt::Task<> run();
+  rt::Task<bool> register_once();
+  // False when the registration is not valid any more.
+  rt::Task<bool> heartbeat_once();
+  rt::Task<> pause_between_heartbeats();
+  void act_on(const wire::BrokerHeartbeatResponse& response);
+  // Something changed that the controller should hear of now.
+  void hurry();
+  void problem(std::string text);
+
+  rt::Loop* loop_;
+  ControllerChannel* controller_;
+  LifecycleOptions options_;
+  rt::Scope scope_;
+  LifecycleState state_ = LifecycleState::kStarting;
+  base::BrokerEpoch epoch_{-1};
+  base::Offset applied_{-1};
+  bool ready_ = false;
+  bool hurry_ = false;
+  rt::TimedEvent* pause_ = nullptr;  // while it waits for the next heartbeat
+  std::string last_problem_;
+  rt::Event caught_up_;
+  rt::Event running_;
+};
+
+}  // namespace moldau::broker

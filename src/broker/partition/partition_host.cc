@@ -1,0 +1,92 @@
+#include "broker/partition/partition_host.h"
+
+#include <algorithm>
+
+#include "broker/broker.h"
+#include "broker/shard.h"
+
+namespace moldau::broker {
+
+PartitionHost::PartitionHost(Shard& shard) : shard_(&shard), changing_(shard.loop()) {}
+PartitionHost::~PartitionHost() = default;
+
+Partition* PartitionHost::find(const base::TopicIdPartition& id) const {
+  const auto found = partitions_.find(id);
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+void PartitionHost::for_each(const std::function<void(Partition&)>& visit) const {
+  std::vector<Partition*> ordered;
+  ordered.reserve(partitions_.size());
+  for (const auto& [id, partition] : partitions_) ordered.push_back(partition.get());
+  std::ranges::sort(ordered, {}, [](const Partition* partition) { return partition->id(); });
+  for (Partition* partition : ordered) visit(*partition);
+}
+
+void PartitionHost::update(const metadata::Topic& topic, base::PartitionIndex index,
+                           std::shared_ptr<const config::TopicConfig> config) {
+  const base::TopicIdPartition id{.topic_id = topic.id, .partition = index};
+  std::unique_ptr<Partition>& slot = partitions_[id];
+  if (slot == nullptr) {
+    slot = std::make_unique<Partition>(*shard_, id, topic.name, std::move(config));
+    changing_.spawn(open(slot.get()));
+    return;
+  }
+  const metadata::Partition* registration = topic.partitions.find(index);
+  ASSERT(registration != nullptr);
+  slot->set_registration(*registration);
+}
+
+void PartitionHost::remove(const base::TopicIdPartition& id) {
+  const auto found = partitions_.find(id);
+  if (found == partitions_.end()) return;
+  std::unique_ptr<Partition> partition = std::move(found->second);
+  partitions_.erase(found);
+  partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
+  changing_.spawn(close_and_delete(std::move(partition)));
+}
+
+void PartitionHost::set_config(const base::TopicId& topic,
+                               std::shared_ptr<const config::TopicConfig> config) {
+  for_each([&](Partition& partition) {
+    if (partition.id().topic_id == topic) partition.set_config(config);
+  });
+}
+
+rt::Task<> PartitionHost::stop() {
+  for_each([](Partition& partition) { partition.stop(wire::ErrorCode::kNotLeaderOrFollower); });
+  co_await changing_.stop_and_join();
+}
+
+// The image may have moved on while the log was opened, and the partition may even be gone: it is then
+// deleted by the task that its removal has started, which waits for the end of this one.
+rt::Task<> PartitionHost::open(Partition* partition) {
+  const Partition::Use use(*partition);
+  auto opened = co_await shard_->open_log(partition->topic(), partition->id(), partition->config(),
+                                          *partition);
+  if (!opened) {
+    LOG_ERROR(shard_->loop().log(), "partition", "cannot open the log of {}-{}: {}",
+              partition->topic(), partition->id().partition, opened.error().message);
+    partition->failed_to_open();
+    co_return;
+  }
+  partition->opened(**opened);
+  const auto image = shard_->image();
+  const metadata::Partition* registration = image->partition(partition->id());
+  if (registration != nullptr) partition->set_registration(*registration);
+  partition->opening_done();
+}
+
+rt::Task<> PartitionHost::close_and_delete(std::unique_ptr<Partition> partition) {
+  co_await partition->idle();
+  partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
+  if (partition->log() == nullptr) co_return;
+  partition->log()->set_listener(nullptr);
+  const auto removed = co_await shard_->log_store().remove(*partition->log());
+  if (!removed) {
+    LOG_ERROR(shard_->loop().log(), "partition", "cannot delete the log of {}-{}: {}",
+              partition->topic(), partition->id().partition, removed.error().message);
+  }
+}
+
+}  // namespace moldau::broker
