@@ -58,7 +58,7 @@ count_of() {
 # The lines of a log that tell most about a failure.
 failure_of() {
   if grep -q '^\[  FAILED  \]' "$1"; then
-    grep -aE -B 12 '^\[  FAILED  \]' "$1" | head -n 40
+    grep -aE -B 12 '^\[  FAILED  \]' "$1" | sed -n '1,40p'
   else
     tail -n 25 "$1"
   fi | cut -c1-200 | sed 's/^/        /'
@@ -90,9 +90,14 @@ run_binaries() {
   done < <(binaries_of "$preset" "$2")
 }
 
+# Brings build/PRESET/tests.list up to date.
+configure() {
+  timed_build "$1" build.ninja
+}
+
 build_all_of() {
   local -a names=()
-  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >"$LOGS/configure.log" 2>&1
+  configure "$1"
   mapfile -t names < <(binaries_of "$1" "$2" | cut -d' ' -f1)
   [ ${#names[@]} -eq 0 ] || timed_build "$1" "${names[@]}"
 }

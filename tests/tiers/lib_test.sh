@@ -44,6 +44,12 @@ expect "GoogleTest with failures" 1 "7 passed, 2 failed, 0 skipped" \
   "$(gtest '[  PASSED  ] 7 tests.\n[  FAILED  ] 2 tests, listed below:\n')"
 expect "GoogleTest with skipped" 0 "8 passed, 0 failed, 1 skipped" \
   "$(gtest '[  PASSED  ] 8 tests.\n[  SKIPPED ] 1 test, listed below:\n')"
+# The harness shows the first lines only of such a log, and must not die of that.
+many='echo "[==========] 907 tests ran."; yes "[  FAILED  ] a.b (1 ms)" | head -n 20000
+  echo "[  PASSED  ] 7 tests."; echo "[  FAILED  ] 900 tests, listed below:"; exit 1'
+export many
+expect "GoogleTest with hundreds of failures" 1 "7 passed, 900 failed, 0 skipped" \
+  'group g bash -c "$many"; finish'
 expect "GoogleTest that crashed" 1 "0 passed, 1 failed, 0 skipped" \
   'group g bash -c "echo [==========] Running 9 tests; kill -SEGV \$\$"; finish'
 expect "tier without a count" 1 "0 passed, 1 failed, 0 skipped" 'exit 0'
