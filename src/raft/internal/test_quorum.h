@@ -198,6 +198,34 @@ class TestQuorum {
     perform(node, node.raft->step(std::move(input), now()));
   }
 
+  // The state of all nodes, for messages.
+  [[nodiscard]] std::string describe() const {
+    std::string text;
+    for (const auto& node : nodes_) {
+      text += "\nnode " + std::to_string(node.key.id.value()) + ": ";
+      if (node.raft == nullptr) {
+        text += "down";
+        continue;
+      }
+      const Raft& raft = *node.raft;
+      text += std::string(to_string(raft.role())) + " epoch " +
+              std::to_string(raft.epoch().value()) + " log " +
+              std::to_string(raft.log().start_offset().value()) + ".." +
+              std::to_string(raft.log().end_offset().value()) + " durable " +
+              std::to_string(raft.durable_end().value()) + " committed " +
+              std::to_string(node.told_high_watermark.value()) + " values " +
+              std::to_string(node.data.size());
+      for (const auto& [id, info] : raft.log().snapshots()) {
+        text += " snapshot " + std::to_string(id.offset.value()) + "-" +
+                std::to_string(id.epoch.value());
+      }
+      if (!node.faults.empty()) {
+        text += " faults " + std::to_string(node.faults.size()) + ", last: " + node.faults.back();
+      }
+    }
+    return text;
+  }
+
   TestNode& at(std::int32_t id) { return nodes_[static_cast<std::size_t>(id - 1)]; }
   std::vector<TestNode>& nodes() { return nodes_; }
   [[nodiscard]] base::Instant instant() const { return now_; }
@@ -267,6 +295,7 @@ class TestQuorum {
         node.disk.durable = 0;
         node.disk.start = latest.offset;
       }
+      load_snapshot(node, latest);
     }
     LogSummary log(node.disk.start);
     for (const auto& [id, bytes] : node.disk.snapshots) {
@@ -347,7 +376,10 @@ class TestQuorum {
     node.disk.batches.clear();
     node.disk.durable = 0;
     node.disk.start = truncate.id.offset;
-    SnapshotReader reader(node.disk.snapshots.at(truncate.id));
+    load_snapshot(node, truncate.id);
+  }
+  void load_snapshot(TestNode& node, SnapshotId id) {
+    SnapshotReader reader(node.disk.snapshots.at(id));
     while (true) {
       const auto batch = reader.next();
       ASSERT_TRUE(batch.has_value()) << batch.error();
