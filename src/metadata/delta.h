@@ -38,6 +38,8 @@ struct Changes {
   bool tokens = false;
 
   [[nodiscard]] bool empty() const;
+  // Adds what happened later.
+  void merge(Changes later);
 };
 
 class Delta {

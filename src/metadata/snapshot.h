@@ -15,6 +15,11 @@
 
 namespace moldau::metadata {
 
+// A partition as the record that creates it.
+[[nodiscard]] wire::PartitionRecord to_record(const Partition& partition,
+                                              const base::TopicId& topic,
+                                              base::PartitionIndex index, MetadataVersion version);
+
 // Calls `sink` for each record, in order. The image must have a metadata.version.
 void write_snapshot(const Image& image, const std::function<void(Record)>& sink);
 
@@ -31,15 +36,17 @@ class SnapshotWriter {
   [[nodiscard]] std::vector<Record> next(std::size_t count);
 
  private:
-  enum class Part : std::uint8_t { kHead, kTopics, kTail, kDone };
-  void add_topic(const Topic& topic, std::size_t count, std::vector<Record>& out);
+  enum class Part : std::uint8_t { kHead, kTopics, kDone };
+  bool add_topic(const Topic& topic, std::size_t count, std::vector<Record>& out);
+  bool add_next_topic(std::size_t count, std::vector<Record>& out);
 
   Image image_;
   Part part_ = Part::kHead;
-  base::TopicId topic_;                // the topic to go on with
+  base::TopicId topic_;                // the topic to go on with, or
+  bool topic_done_ = false;            // the last one that is out
   bool topic_begun_ = false;           // its TopicRecord is out
   base::PartitionIndex partition_{0};  // the partition to go on with
-  std::vector<Record> rest_;           // of the head or tail
+  std::vector<Record> rest_;           // of the part before or after the topics
   std::size_t rest_at_ = 0;
 };
 
