@@ -30,7 +30,10 @@ TEST(Runtime, ReturnsWhatTheMainTaskReturns) {
   EXPECT_EQ(make_runtime(3)->run(answer()), 42);
 }
 
-TEST(Runtime, WithoutRunItJustGoesAway) { EXPECT_NE(make_runtime(2), nullptr); }
+TEST(Runtime, WithoutRunItJustGoesAway) {
+  EXPECT_NE(make_runtime(2), nullptr);
+  EXPECT_TRUE(Runtime::create({.log_level = base::LogLevel::kWarn, .handle_signals = true}));
+}
 
 TEST(Runtime, KnowsTheCoresOfThisProcess) {
   EXPECT_GE(available_cores(), 1U);
@@ -240,7 +243,8 @@ TEST(Runtime, ChanceDiffersBetweenLoopsAndCalls) { run(2, use_chance); }
 
 TEST(Runtime, BothDiskBackendsCanBeAskedFor) {
   EXPECT_EQ(make_runtime(1, DiskBackend::kWorkers)->disk_backend(), DiskBackend::kWorkers);
-  const auto uring = Runtime::create({.cores = 1, .disk = DiskBackend::kUring});
+  const auto uring = Runtime::create(
+      {.cores = 1, .disk = DiskBackend::kUring, .log_level = base::LogLevel::kWarn});
   if (!uring) GTEST_SKIP() << "this kernel refuses io_uring: " << uring.error().to_string();
   EXPECT_EQ((*uring)->disk_backend(), DiskBackend::kUring);
   EXPECT_EQ(make_runtime(1)->disk_backend(), DiskBackend::kUring);

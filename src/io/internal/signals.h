@@ -17,7 +17,7 @@ class Signals final : private Watch {
   explicit Signals(EventLoop& loop) : loop_(&loop), changed_(loop) {}
   ~Signals();
 
-  // On the loop's thread, around its life.
+  // Before the loop runs and after it has ended.
   [[nodiscard]] rt::IoResult<void> open();
   void close();
 
