@@ -84,6 +84,8 @@ class SharedBytes {
   }
   [[nodiscard]] SharedBytes slice(std::size_t from) const { return slice(from, size_ - from); }
 
+  // Which block this slice shares: equal for slices of one block, null for none. For comparing only.
+  [[nodiscard]] const void* block() const { return block_; }
   // Size of the block that this slice keeps alive.
   [[nodiscard]] std::size_t pinned() const { return block_ == nullptr ? 0 : block_->capacity; }
   // This slice, or a copy when it pins more than four times its size.
@@ -154,6 +156,17 @@ class ByteChain {
  public:
   ByteChain() = default;
   explicit ByteChain(SharedBytes bytes) { append(std::move(bytes)); }
+  ByteChain(const ByteChain&) = default;
+  ByteChain& operator=(const ByteChain&) = default;
+  // What was moved from is empty.
+  ByteChain(ByteChain&& other) noexcept
+      : parts_(std::exchange(other.parts_, {})), size_(std::exchange(other.size_, 0)) {}
+  ByteChain& operator=(ByteChain&& other) noexcept {
+    parts_ = std::exchange(other.parts_, {});
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+  ~ByteChain() = default;
 
   void append(SharedBytes bytes) {
     if (bytes.empty()) return;
@@ -161,6 +174,7 @@ class ByteChain {
     parts_.push_back(std::move(bytes));
   }
   void append(const ByteChain& other) {
+    ASSERT(&other != this);
     for (const auto& part : other.parts_) append(part);
   }
 

@@ -1,6 +1,6 @@
 #include "rt/disk.h"
 
-#include <array>
+#include <utility>
 
 #include "base/result.h"
 
@@ -27,7 +27,9 @@ Task<IoResult<void>> write_file_atomically(Disk& disk, std::string path,
   }
   CO_TRY(co_await disk.rename(temporary, path));
   const auto slash = path.rfind('/');
-  co_return co_await disk.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+  std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
+  if (slash == 0) directory = "/";
+  co_return co_await disk.sync_directory(std::move(directory));
 }
 
 }  // namespace moldau::rt

@@ -15,7 +15,8 @@
 
 namespace moldau::rt {
 
-// Waits in a list until woken or stopped. await_resume() is false when the token stopped the wait.
+// Waits in a list until woken or stopped. await_resume() is false when the token stopped the wait; a
+// wake that came first wins, so that no notify_one() is lost to a waiter that then says "stopped".
 class ListWait {
  public:
   ListWait(Loop& loop, WaitList& list, bool ready, StopToken token)
@@ -23,14 +24,18 @@ class ListWait {
   ListWait(const ListWait&) = delete;
   ListWait& operator=(const ListWait&) = delete;
 
-  [[nodiscard]] bool await_ready() const { return ready_ || token_.stop_requested(); }
+  bool await_ready() {
+    if (ready_) return true;
+    stopped_ = token_.stop_requested();
+    return stopped_;
+  }
   void await_suspend(std::coroutine_handle<> handle) {
     list_->add(waiter_, handle);
     if (token_.source() != nullptr) token_.source()->add(callback_);
   }
   bool await_resume() {
     callback_.leave();
-    return !stopped_ && (ready_ || !token_.stop_requested());
+    return !stopped_;
   }
 
  private:
@@ -85,7 +90,8 @@ class Signal {
 };
 
 // A counted budget: units are taken in order of asking, so a large request is not starved by small
-// ones. The unit (bytes, slots) is the owner's.
+// ones. The unit (bytes, slots) is the owner's. A frame destroyed between its grant and its turn keeps
+// the units; only a crash does that, and then no one is left to use them.
 class Semaphore {
  public:
   Semaphore(Loop& loop, std::size_t units) : loop_(&loop), free_(units), total_(units) {}
