@@ -13,19 +13,13 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "wire/aborted_txn.h"
 
 namespace moldau::logstate {
 
 inline constexpr std::size_t kAbortedTxnBytes = 34;  // frozen, version field included
 
-struct AbortedTxn {
-  base::ProducerId producer_id{-1};
-  base::Offset first_offset{-1};
-  base::Offset last_offset{-1};
-  base::Offset last_stable_offset{-1};
-
-  friend bool operator==(const AbortedTxn&, const AbortedTxn&) = default;
-};
+using wire::AbortedTxn;
 
 [[nodiscard]] std::array<std::byte, kAbortedTxnBytes> encode_aborted_txn(const AbortedTxn& txn);
 // All entries of an index file, or what is wrong with it. A partial last entry is left out, as
