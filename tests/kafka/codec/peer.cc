@@ -132,7 +132,7 @@ class Checker {
     const auto codec = codecs_.find(name);
     const bool known = codec != codecs_.end() && version >= codec->second->min_version &&
                        version <= codec->second->max_version;
-    std::string failure = "Moldau has no codec";
+    std::string failure = "has no codec";
     if (known) failure = compare(*codec->second, version, bytes, fields);
     if (!failure.empty()) pair.failures.push_back(failure);
   }
