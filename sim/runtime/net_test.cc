@@ -11,7 +11,6 @@
 #include "base/result.h"
 #include "rt/scope.h"
 #include "rt/sleep.h"
-#include "sim/runtime/internal/network.h"
 #include "sim/runtime/node.h"
 #include "sim/runtime/run_task.h"
 #include "sim/runtime/simulation.h"
@@ -208,10 +207,10 @@ TEST(SimNet, ConnectingFailsForAReason) {
   EXPECT_TRUE(net.connect(net.server.address()).has_value());
 
   const base::Instant before = net.world.now();
-  net.world.network().cut(net.client, net.server, true);
+  net.world.cut(net.client, net.server);
   EXPECT_EQ(code(net.connect("server")), IoErrorCode::kTimedOut);
   EXPECT_GE(net.world.now() - before, kTimeout);
-  net.world.network().cut(net.client, net.server, false);
+  net.world.heal(net.client, net.server);
   EXPECT_TRUE(net.connect("server").has_value());
 
   rt::StopSource stop;
@@ -281,15 +280,15 @@ TEST(SimNet, ACutHoldsBytesBackUntilItHeals) {
   rt::Scope sending(net.client.loop(0));
   rt::Scope receiving(net.server.loop(1));
   receiving.spawn(receive_all(*net.server_end, 100, received));
-  net.world.network().cut(net.client, net.server, true);
+  net.world.cut(net.client, net.server);
   sending.spawn(send_text(*net.client_end, "through the cut", sent));
   net.world.run_for(10s);
   EXPECT_TRUE(sent);
   EXPECT_EQ(received.text, "");
-  net.world.network().cut(net.client, net.server, false);
+  net.world.heal(net.client, net.server);
   ASSERT_TRUE(net.settle());
   EXPECT_EQ(received.text, "through the cut");
-  net.world.network().reset_connections(net.server, net.client);
+  net.world.reset_connections(net.server, net.client);
   ASSERT_TRUE(net.settle());
   EXPECT_EQ(received.end, IoErrorCode::kReset);
 }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/assert.h"
 #include "base/time.h"
 #include "rt/loop.h"
 #include "rt/scope.h"
@@ -18,6 +17,9 @@ namespace moldau::sim {
 inline constexpr base::Duration kTaskTimeMax = std::chrono::minutes(10);
 
 namespace internal {
+
+// Says which seed and when, and aborts.
+[[noreturn]] void unfinished_task(const Simulation& world);
 
 template <class T>
 rt::Task<> keep_result(rt::Task<T> task, std::optional<T>* into) {
@@ -36,8 +38,9 @@ T run_task(Simulation& world, rt::Loop& loop, rt::Task<T> task,
   std::optional<T> result;
   rt::Scope scope(loop);
   scope.spawn(internal::keep_result(std::move(task), &result));
-  const bool finished = world.run_until([&] { return result.has_value(); }, limit);
-  ASSERT(finished);
+  if (!world.run_until([&] { return result.has_value(); }, limit)) {
+    internal::unfinished_task(world);
+  }
   return std::move(*result);
 }
 
@@ -46,8 +49,7 @@ inline void run_task(Simulation& world, rt::Loop& loop, rt::Task<> task,
   bool ended = false;
   rt::Scope scope(loop);
   scope.spawn(internal::keep_end(std::move(task), &ended));
-  const bool finished = world.run_until([&] { return ended; }, limit);
-  ASSERT(finished);
+  if (!world.run_until([&] { return ended; }, limit)) internal::unfinished_task(world);
 }
 
 }  // namespace moldau::sim

@@ -42,6 +42,14 @@ Node& Simulation::add_node(NodeOptions options) {
   return *nodes_.back();
 }
 
+void Simulation::cut(const Node& a, const Node& b) { network_->cut(a, b, true); }
+
+void Simulation::heal(const Node& a, const Node& b) { network_->cut(a, b, false); }
+
+void Simulation::reset_connections(const Node& a, const Node& b) {
+  network_->reset_connections(a, b);
+}
+
 EventQueue::Ticket Simulation::after(base::Duration delay, std::function<void()> action) {
   return schedule(delay, new_lane(), [this, run = std::move(action)] {
     trace(TraceKind::kControl, 0, 0);
@@ -173,3 +181,16 @@ base::Duration Simulation::draw(const Delay& delay) {
 }
 
 }  // namespace moldau::sim
+
+namespace moldau::sim::internal {
+
+void unfinished_task(const Simulation& world) {
+  std::fprintf(stderr,
+               "moldau: simulation: seed %llu: a task did not finish by %lld ms of virtual time; "
+               "it waits for something that does not come\n",
+               static_cast<unsigned long long>(world.options().seed),
+               static_cast<long long>(world.now().since_start / std::chrono::milliseconds(1)));
+  base::assertion_failed("the task finishes", __FILE__, __LINE__);
+}
+
+}  // namespace moldau::sim::internal

@@ -56,12 +56,17 @@ class Simulation {
 
   Node& add_node(NodeOptions options = {});
   [[nodiscard]] const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
-  [[nodiscard]] Network& network() { return *network_; }
 
   // Time of the world, since it began; the clocks of nodes differ from it.
   [[nodiscard]] base::Instant now() const { return now_; }
   // Chance for the driver of the world: which node to crash, and when.
   [[nodiscard]] base::Rng& rng() { return driver_rng_; }
+  // No bytes pass between the two nodes until heal(): connections stay, new ones time out.
+  void cut(const Node& a, const Node& b);
+  void heal(const Node& a, const Node& b);
+  // Ends every connection between the two with a reset.
+  void reset_connections(const Node& a, const Node& b);
+
   // Runs an action between two jobs, outside all loops: it may crash and restart nodes.
   EventQueue::Ticket after(base::Duration delay, std::function<void()> action);
   void cancel(EventQueue::Ticket ticket) { events_.cancel(ticket); }
@@ -82,6 +87,7 @@ class Simulation {
   [[nodiscard]] const Options& options() const { return options_; }
 
   // For the simulated runtime itself.
+  [[nodiscard]] Network& network() { return *network_; }
   void trace(TraceKind kind, std::uint64_t node, std::uint64_t loop, std::uint64_t a = 0,
              std::uint64_t b = 0);
   void mark(const SimLoop& loop, std::string_view name);

@@ -10,6 +10,7 @@
 #include "rt/call.h"
 #include "rt/scope.h"
 #include "rt/sleep.h"
+#include "rt/sync.h"
 #include "rt/work.h"
 #include "sim/runtime/node.h"
 #include "sim/runtime/run_task.h"
@@ -262,6 +263,18 @@ TEST(SimulationDeathTest, ALivelockAborts) {
         world.run_for(1h);
       },
       "livelock");
+}
+
+TEST(SimulationDeathTest, ATaskThatNeverFinishesNamesItsSeed) {
+  EXPECT_DEATH(
+      {
+        Simulation world({.seed = 77});
+        Node& node = world.add_node();
+        rt::Event never(node.loop(0));
+        run_task(world, node.loop(0),
+                 [](rt::Event& event) -> rt::Task<> { co_await event.wait(); }(never));
+      },
+      "seed 77");
 }
 
 }  // namespace

@@ -65,7 +65,9 @@ class SharedBytes {
   }
 
   [[nodiscard]] static SharedBytes copy_of(Bytes bytes);
-  [[nodiscard]] static SharedBytes copy_of(std::string_view text) { return copy_of(as_bytes(text)); }
+  [[nodiscard]] static SharedBytes copy_of(std::string_view text) {
+    return copy_of(as_bytes(text));
+  }
 
   [[nodiscard]] Bytes span() const [[clang::lifetimebound]] { return {data_, size_}; }
   [[nodiscard]] std::string_view text() const [[clang::lifetimebound]] { return as_text(span()); }
@@ -84,7 +86,8 @@ class SharedBytes {
   }
   [[nodiscard]] SharedBytes slice(std::size_t from) const { return slice(from, size_ - from); }
 
-  // Which block this slice shares: equal for slices of one block, null for none. For comparing only.
+  // Which block this slice shares: equal for slices of one block, null for none. For comparing
+  // only.
   [[nodiscard]] const void* block() const { return block_; }
   // Size of the block that this slice keeps alive.
   [[nodiscard]] std::size_t pinned() const { return block_ == nullptr ? 0 : block_->capacity; }

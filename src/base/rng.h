@@ -34,8 +34,8 @@ class Rng {
     return result;
   }
 
-  // Uniform in [0, bound); bound must not be zero. The bias of the multiplication is below 2^-32 for
-  // the bounds used here.
+  // Uniform in [0, bound); bound must not be zero. The bias of the multiplication is below 2^-32
+  // for the bounds used here.
   constexpr std::uint64_t below(std::uint64_t bound) {
     ASSERT(bound > 0);
     return static_cast<std::uint64_t>((static_cast<__uint128_t>(next()) * bound) >> 64);
@@ -58,7 +58,9 @@ class Rng {
   constexpr Rng fork() { return Rng(next()); }
 
  private:
-  static constexpr std::uint64_t rotate(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+  static constexpr std::uint64_t rotate(std::uint64_t x, int k) {
+    return (x << k) | (x >> (64 - k));
+  }
 
   std::array<std::uint64_t, 4> state_{};
 };

@@ -76,12 +76,12 @@ class Logger {
 }  // namespace moldau::base
 
 // LOG_INFO(loop.log(), "storage", "loaded {} logs in {} ms", count, ms);
-#define MOLDAU_LOG(logger, level, module, format, ...)                                  \
-  do {                                                                                  \
-    auto& moldau_logger = (logger);                                                     \
-    if (moldau_logger.enabled(level)) [[unlikely]] {                                    \
-      moldau_logger.write(level, module, format, {__VA_ARGS__});                        \
-    }                                                                                   \
+#define MOLDAU_LOG(logger, level, module, format, ...)           \
+  do {                                                           \
+    auto& moldau_logger = (logger);                              \
+    if (moldau_logger.enabled(level)) [[unlikely]] {             \
+      moldau_logger.write(level, module, format, {__VA_ARGS__}); \
+    }                                                            \
   } while (false)
 #define LOG_TRACE(logger, module, ...) \
   MOLDAU_LOG(logger, ::moldau::base::LogLevel::kTrace, module, __VA_ARGS__)

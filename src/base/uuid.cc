@@ -33,7 +33,8 @@ std::uint32_t six_bits_at(const Uuid& id, std::size_t bit) {
 std::string Uuid::to_string() const {
   std::string text;
   text.reserve(kTextLength);
-  for (std::size_t i = 0; i < kTextLength; ++i) text.push_back(kAlphabet[six_bits_at(*this, i * 6)]);
+  for (std::size_t i = 0; i < kTextLength; ++i)
+    text.push_back(kAlphabet[six_bits_at(*this, i * 6)]);
   return text;
 }
 

@@ -1,7 +1,7 @@
 // Uuid is Kafka's 128-bit id: 16 raw bytes on the wire (most significant long first), 22 characters
-// of unpadded URL-safe base64 as text. Reserved values as in Kafka: zero, and the metadata topic's id
-// (0, 1). Topic ids and directory ids are tagged so that they cannot be mixed.
-// Source: clients/.../common/Uuid.java, DirectoryId.java. Value type; free to use on any loop.
+// of unpadded URL-safe base64 as text. Reserved values as in Kafka: zero, and the metadata topic's
+// id (0, 1). Topic ids and directory ids are tagged so that they cannot be mixed. Source:
+// clients/.../common/Uuid.java, DirectoryId.java. Value type; free to use on any loop.
 #pragma once
 
 #include <array>
@@ -26,7 +26,8 @@ struct Uuid {
   [[nodiscard]] std::string to_string() const;
   // Nothing unless the text is exactly 22 valid characters.
   [[nodiscard]] static std::optional<Uuid> parse(std::string_view text);
-  // A version 4 id whose text does not start with '-' (Kafka's rule, so that command lines accept it).
+  // A version 4 id whose text does not start with '-' (Kafka's rule, so that command lines accept
+  // it).
   [[nodiscard]] static Uuid random(Rng& rng);
 
   friend constexpr auto operator<=>(const Uuid&, const Uuid&) = default;

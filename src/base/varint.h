@@ -1,8 +1,8 @@
-// Variable-length integers as Kafka writes them: seven bits a byte, least significant first. Records
-// use the zigzag form (varint, varlong), metadata frames and compact types the unsigned one.
-// Decoders take what is left and say how many bytes they used; nothing when the bytes end early or
-// the value is longer than its type allows. Source: clients/.../common/utils/ByteUtils.java. Any
-// thread.
+// Variable-length integers as Kafka writes them: seven bits a byte, least significant first.
+// Records use the zigzag form (varint, varlong), metadata frames and compact types the unsigned
+// one. Decoders take what is left and say how many bytes they used; nothing when the bytes end
+// early or the value is longer than its type allows. Source:
+// clients/.../common/utils/ByteUtils.java. Any thread.
 #pragma once
 
 #include <cstddef>

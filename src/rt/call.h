@@ -70,7 +70,9 @@ template <class T>
 class [[nodiscard]] Call {
  public:
   Call(Loop& from, Loop& to, Task<T> task)
-      : from_(&from), to_(&to), run_(internal::run_remote(std::move(task), result_.slot()).handle) {}
+      : from_(&from),
+        to_(&to),
+        run_(internal::run_remote(std::move(task), result_.slot()).handle) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   ~Call() {

@@ -1,6 +1,7 @@
-// Disk is a loop's view of the file system. Reading, writing and syncing are operations that live in
-// the waiting frame and allocate nothing; the rare calls (open, list, rename) are tasks. Any file may
-// be used through any loop of the node; the result arrives on the loop whose Disk was asked.
+// Disk is a loop's view of the file system. Reading, writing and syncing are operations that live
+// in the waiting frame and allocate nothing; the rare calls (open, list, rename) are tasks. Any
+// file may be used through any loop of the node; the result arrives on the loop whose Disk was
+// asked.
 //
 // Promises, which both runtimes keep and storage builds on:
 //  - A write is in the page cache when it completes: later reads see it, a crash of the machine may
@@ -62,8 +63,8 @@ struct DiskSpace {
   std::uint64_t free_bytes = 0;  // for this process
 };
 
-// A held lock on a file, released when destroyed. The same lock as Java's FileChannel.tryLock: a POSIX
-// record lock over the whole file.
+// A held lock on a file, released when destroyed. The same lock as Java's FileChannel.tryLock: a
+// POSIX record lock over the whole file.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -77,11 +78,11 @@ struct DiskOperation : ResumeJob {
   Kind kind = Kind::kRead;
   FileRef file;
   std::uint64_t position = 0;
-  base::MutableBytes into;                 // kRead
-  std::span<const base::Bytes> slices;     // kWrite, in order
-  base::Bytes single;                      // kWrite of one slice: slices refers to it
-  IoResult<std::size_t> result = 0;        // bytes read (fewer only at the end of the file) or written
-  void* runtime = nullptr;                 // the runtime's own bookkeeping while in flight
+  base::MutableBytes into;              // kRead
+  std::span<const base::Bytes> slices;  // kWrite, in order
+  base::Bytes single;                   // kWrite of one slice: slices refers to it
+  IoResult<std::size_t> result = 0;     // bytes read (fewer only at the end of the file) or written
+  void* runtime = nullptr;              // the runtime's own bookkeeping while in flight
   DiskOperation* runtime_next = nullptr;
 };
 
@@ -172,8 +173,8 @@ class Disk {
   // Creates the file when missing; kLocked when another process (or an earlier call) holds it.
   [[nodiscard]] virtual Task<IoResult<std::unique_ptr<FileLock>>> lock(std::string path) = 0;
 
-  // For DiskAwait only. True when the operation finished within the call; else the job runs later on
-  // this Disk's loop.
+  // For DiskAwait only. True when the operation finished within the call; else the job runs later
+  // on this Disk's loop.
   [[nodiscard]] virtual bool submit(DiskOperation& operation) = 0;
   // The waiting frame is being destroyed with the operation in flight: the simulator forgets the
   // operation (it may still take effect on the disk), the real runtime asserts.
@@ -192,10 +193,10 @@ inline bool DiskAwait::await_suspend(std::coroutine_handle<> waiter) {
 
 // Whole small files. The limit guards against reading something that cannot be ours.
 inline constexpr std::size_t kSmallFileBytesMax = 64 << 20;
-[[nodiscard]] Task<IoResult<base::SharedBytes>> read_file(Disk& disk, std::string path,
-                                                          std::size_t bytes_max = kSmallFileBytesMax);
-// Writes path + ".tmp", syncs it, renames it over path and syncs the directory: afterwards either the
-// old or the new content is there, whole.
+[[nodiscard]] Task<IoResult<base::SharedBytes>> read_file(
+    Disk& disk, std::string path, std::size_t bytes_max = kSmallFileBytesMax);
+// Writes path + ".tmp", syncs it, renames it over path and syncs the directory: afterwards either
+// the old or the new content is there, whole.
 [[nodiscard]] Task<IoResult<void>> write_file_atomically(Disk& disk, std::string path,
                                                          base::SharedBytes content);
 

@@ -7,24 +7,42 @@ namespace moldau::rt {
 
 std::string_view to_string(IoErrorCode code) {
   switch (code) {
-    case IoErrorCode::kNotFound: return "not found";
-    case IoErrorCode::kExists: return "exists already";
-    case IoErrorCode::kPermission: return "permission denied";
-    case IoErrorCode::kLocked: return "locked by another process";
-    case IoErrorCode::kNoSpace: return "no space left on the device";
-    case IoErrorCode::kTooManyFiles: return "too many open files";
-    case IoErrorCode::kNotDirectory: return "not a directory";
-    case IoErrorCode::kFailed: return "input/output error";
-    case IoErrorCode::kUnexpectedEnd: return "ended early";
-    case IoErrorCode::kClosed: return "connection closed";
-    case IoErrorCode::kReset: return "connection reset by the peer";
-    case IoErrorCode::kRefused: return "connection refused";
-    case IoErrorCode::kUnreachable: return "unreachable";
-    case IoErrorCode::kTimedOut: return "timed out";
-    case IoErrorCode::kAddressInUse: return "address already in use";
-    case IoErrorCode::kUnknownHost: return "unknown host";
-    case IoErrorCode::kStopped: return "stopped";
-    case IoErrorCode::kInvalid: return "invalid";
+    case IoErrorCode::kNotFound:
+      return "not found";
+    case IoErrorCode::kExists:
+      return "exists already";
+    case IoErrorCode::kPermission:
+      return "permission denied";
+    case IoErrorCode::kLocked:
+      return "locked by another process";
+    case IoErrorCode::kNoSpace:
+      return "no space left on the device";
+    case IoErrorCode::kTooManyFiles:
+      return "too many open files";
+    case IoErrorCode::kNotDirectory:
+      return "not a directory";
+    case IoErrorCode::kFailed:
+      return "input/output error";
+    case IoErrorCode::kUnexpectedEnd:
+      return "ended early";
+    case IoErrorCode::kClosed:
+      return "connection closed";
+    case IoErrorCode::kReset:
+      return "connection reset by the peer";
+    case IoErrorCode::kRefused:
+      return "connection refused";
+    case IoErrorCode::kUnreachable:
+      return "unreachable";
+    case IoErrorCode::kTimedOut:
+      return "timed out";
+    case IoErrorCode::kAddressInUse:
+      return "address already in use";
+    case IoErrorCode::kUnknownHost:
+      return "unknown host";
+    case IoErrorCode::kStopped:
+      return "stopped";
+    case IoErrorCode::kInvalid:
+      return "invalid";
   }
   return "unknown error";
 }
@@ -39,28 +57,44 @@ std::string IoError::to_string() const {
 IoError io_error_from_errno(int os_error) {
   const auto as = [os_error](IoErrorCode code) { return IoError{code, os_error}; };
   switch (os_error) {
-    case ENOENT: return as(IoErrorCode::kNotFound);
-    case EEXIST: return as(IoErrorCode::kExists);
-    case ENOTEMPTY: return as(IoErrorCode::kExists);
+    case ENOENT:
+      return as(IoErrorCode::kNotFound);
+    case EEXIST:
+      return as(IoErrorCode::kExists);
+    case ENOTEMPTY:
+      return as(IoErrorCode::kExists);
     case EACCES:
     case EPERM:
-    case EROFS: return as(IoErrorCode::kPermission);
+    case EROFS:
+      return as(IoErrorCode::kPermission);
     case ENOSPC:
-    case EDQUOT: return as(IoErrorCode::kNoSpace);
+    case EDQUOT:
+      return as(IoErrorCode::kNoSpace);
     case EMFILE:
-    case ENFILE: return as(IoErrorCode::kTooManyFiles);
-    case ENOTDIR: return as(IoErrorCode::kNotDirectory);
-    case ECONNRESET: return as(IoErrorCode::kReset);
+    case ENFILE:
+      return as(IoErrorCode::kTooManyFiles);
+    case ENOTDIR:
+      return as(IoErrorCode::kNotDirectory);
+    case ECONNRESET:
+      return as(IoErrorCode::kReset);
     case EPIPE:
-    case ENOTCONN: return as(IoErrorCode::kClosed);
-    case ECONNREFUSED: return as(IoErrorCode::kRefused);
+    case ENOTCONN:
+      return as(IoErrorCode::kClosed);
+    case ECONNREFUSED:
+      return as(IoErrorCode::kRefused);
     case EHOSTUNREACH:
-    case ENETUNREACH: return as(IoErrorCode::kUnreachable);
-    case ETIMEDOUT: return as(IoErrorCode::kTimedOut);
-    case EADDRINUSE: return as(IoErrorCode::kAddressInUse);
-    case ECANCELED: return as(IoErrorCode::kStopped);
-    case EINVAL: return as(IoErrorCode::kInvalid);
-    default: return as(IoErrorCode::kFailed);
+    case ENETUNREACH:
+      return as(IoErrorCode::kUnreachable);
+    case ETIMEDOUT:
+      return as(IoErrorCode::kTimedOut);
+    case EADDRINUSE:
+      return as(IoErrorCode::kAddressInUse);
+    case ECANCELED:
+      return as(IoErrorCode::kStopped);
+    case EINVAL:
+      return as(IoErrorCode::kInvalid);
+    default:
+      return as(IoErrorCode::kFailed);
   }
 }
 

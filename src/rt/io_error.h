@@ -13,20 +13,20 @@ enum class IoErrorCode : std::uint8_t {
   kNotFound,
   kExists,
   kPermission,
-  kLocked,          // another process holds the lock
+  kLocked,  // another process holds the lock
   kNoSpace,
   kTooManyFiles,
   kNotDirectory,
-  kFailed,          // the device reported an error (EIO)
-  kUnexpectedEnd,   // fewer bytes than asked for
-  kClosed,          // the peer ended the connection, or we did
+  kFailed,         // the device reported an error (EIO)
+  kUnexpectedEnd,  // fewer bytes than asked for
+  kClosed,         // the peer ended the connection, or we did
   kReset,
   kRefused,
   kUnreachable,
   kTimedOut,
   kAddressInUse,
   kUnknownHost,
-  kStopped,         // the stop token fired
+  kStopped,  // the stop token fired
   kInvalid,
 };
 

@@ -1,8 +1,9 @@
-// Loop is one event loop and everything a task on it may ask of the world: its queue, clock, chance,
-// network, disk, off-loop work and log. One thread runs a loop, and whatever lives on a loop is
-// touched only from it; post() is the one call that other threads may make. A node is a list of
-// loops: the real runtime (io) gives each a thread, the simulator runs all loops of all nodes in one
-// thread, in an order drawn from its seed. Nothing above this seam knows which one it runs on.
+// Loop is one event loop and everything a task on it may ask of the world: its queue, clock,
+// chance, network, disk, off-loop work and log. One thread runs a loop, and whatever lives on a
+// loop is touched only from it; post() is the one call that other threads may make. A node is a
+// list of loops: the real runtime (io) gives each a thread, the simulator runs all loops of all
+// nodes in one thread, in an order drawn from its seed. Nothing above this seam knows which one it
+// runs on.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +27,8 @@ class Work;
 struct Timer : Job {
   explicit Timer(Function function) : Job(function) {}
   base::Instant at{};
-  std::size_t slot = kIdle;      // owned by the loop
-  std::uint64_t sequence = 0;    // owned by the loop: equal instants fire in the order of arming
+  std::size_t slot = kIdle;    // owned by the loop
+  std::uint64_t sequence = 0;  // owned by the loop: equal instants fire in the order of arming
   static constexpr std::size_t kIdle = ~std::size_t{0};
   [[nodiscard]] bool armed() const { return slot != kIdle; }
 };
@@ -43,8 +44,8 @@ class Loop {
   // their order, in both runtimes: that is what keeps two produce requests of one connection in
   // order. Nothing is promised between two posters.
   virtual void post(Job& job) = 0;
-  // Takes a job back that has not run yet, on this loop's thread only. Needed when a waiting frame is
-  // destroyed.
+  // Takes a job back that has not run yet, on this loop's thread only. Needed when a waiting frame
+  // is destroyed.
   virtual void withdraw(Job& job) = 0;
   [[nodiscard]] virtual bool is_current() const = 0;
 
@@ -65,8 +66,9 @@ class Loop {
   [[nodiscard]] virtual Work& work() = 0;
   [[nodiscard]] virtual base::Logger& log() = 0;
 
-  // Coverage mark: a rare path says that it was reached ("journal replayed"). The real runtime ignores
-  // it; the simulator counts marks, and a batch of seeds that never reaches a listed one fails.
+  // Coverage mark: a rare path says that it was reached ("journal replayed"). The real runtime
+  // ignores it; the simulator counts marks, and a batch of seeds that never reaches a listed one
+  // fails.
   virtual void mark(std::string_view name) = 0;
 
   // Any thread. The simulator keeps none.

@@ -17,7 +17,7 @@ struct LoopStats {
   std::uint64_t queue_depth_max = 0;  // the largest such number since start
   base::Duration busy{0};             // time not spent waiting; busy / uptime is the utilisation
   base::Duration uptime{0};
-  std::uint64_t connections = 0;      // open now
+  std::uint64_t connections = 0;  // open now
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t disk_operations = 0;  // finished: reads, writes, syncs

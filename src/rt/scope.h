@@ -1,7 +1,8 @@
-// Scope owns background tasks of one loop: spawn() starts a task on the loop's next turn, join() waits
-// for all of them, stop() asks them to end. There are no detached tasks. A scope is joined before it
-// is destroyed; destroying one with tasks left destroys their frames, which only the simulator's
-// crash does (a real loop asserts in its operations, since the kernel may still use their memory).
+// Scope owns background tasks of one loop: spawn() starts a task on the loop's next turn, join()
+// waits for all of them, stop() asks them to end. There are no detached tasks. A scope is joined
+// before it is destroyed; destroying one with tasks left destroys their frames, which only the
+// simulator's crash does (a real loop asserts in its operations, since the kernel may still use
+// their memory).
 #pragma once
 
 #include <coroutine>

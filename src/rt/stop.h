@@ -1,6 +1,6 @@
-// StopSource asks the tasks of one loop to end; StopToken is what they look at. A stop is a request,
-// never an exception: each await that takes a token returns early and says so, and the task unwinds
-// by itself. A source outlives its tokens, and all of them live on one loop.
+// StopSource asks the tasks of one loop to end; StopToken is what they look at. A stop is a
+// request, never an exception: each await that takes a token returns early and says so, and the
+// task unwinds by itself. A source outlives its tokens, and all of them live on one loop.
 #pragma once
 
 #include "base/assert.h"

@@ -1,7 +1,8 @@
 // Coordination between the tasks of one loop, none of it locking: Event (something happened and
 // stays so), Signal (something changed, look again), Mutex (one task at a time across awaits), and
 // Semaphore (a budget that full callers wait for, in order). All wake their waiters on the loop's
-// next turn and allocate nothing. Everything here belongs to one loop; stop tokens end a wait early.
+// next turn and allocate nothing. Everything here belongs to one loop; stop tokens end a wait
+// early.
 #pragma once
 
 #include <coroutine>
@@ -15,8 +16,9 @@
 
 namespace moldau::rt {
 
-// Waits in a list until woken or stopped. await_resume() is false when the token stopped the wait; a
-// wake that came first wins, so that no notify_one() is lost to a waiter that then says "stopped".
+// Waits in a list until woken or stopped. await_resume() is false when the token stopped the wait;
+// a wake that came first wins, so that no notify_one() is lost to a waiter that then says
+// "stopped".
 class ListWait {
  public:
   ListWait(Loop& loop, WaitList& list, bool ready, StopToken token)
@@ -90,8 +92,8 @@ class Signal {
 };
 
 // A counted budget: units are taken in order of asking, so a large request is not starved by small
-// ones. The unit (bytes, slots) is the owner's. A frame destroyed between its grant and its turn keeps
-// the units; only a crash does that, and then no one is left to use them.
+// ones. The unit (bytes, slots) is the owner's. A frame destroyed between its grant and its turn
+// keeps the units; only a crash does that, and then no one is left to use them.
 class Semaphore {
  public:
   Semaphore(Loop& loop, std::size_t units) : loop_(&loop), free_(units), total_(units) {}
@@ -137,10 +139,7 @@ class Semaphore {
 class Semaphore::Acquire {
  public:
   Acquire(Semaphore& semaphore, std::size_t units, StopToken token)
-      : semaphore_(&semaphore),
-        token_(token),
-        request_(*semaphore.loop_, units),
-        callback_(*this) {
+      : semaphore_(&semaphore), token_(token), request_(*semaphore.loop_, units), callback_(*this) {
     ASSERT(units <= semaphore.total_);
   }
   Acquire(const Acquire&) = delete;

@@ -1,8 +1,9 @@
-// Task<T> is a lazy coroutine: it starts when awaited and resumes its awaiter, by symmetric transfer,
-// when it returns. One owner, one awaiter, one loop (call.h moves a task to another loop). Destroying
-// a Task that has not finished destroys its frame and, through it, everything it awaits: that is how
-// the simulator kills a node. Parameters of a coroutine are values, or references to what the
-// awaiting frame owns; clang rejects the rest. No exceptions: an escaped one aborts.
+// Task<T> is a lazy coroutine: it starts when awaited and resumes its awaiter, by symmetric
+// transfer, when it returns. One owner, one awaiter, one loop (call.h moves a task to another
+// loop). Destroying a Task that has not finished destroys its frame and, through it, everything it
+// awaits: that is how the simulator kills a node. Parameters of a coroutine are values, or
+// references to what the awaiting frame owns; clang rejects the rest. No exceptions: an escaped one
+// aborts.
 #pragma once
 
 #include <coroutine>
