@@ -88,6 +88,8 @@ CASES = {
     "hash of the library": ("ban", "src/core/a.cc", "std::hash<int> h;\n"),
     "Asio": ("ban", "src/shell/a.cc", "#include <boost/asio.hpp>\n"),
     "Asio in io": (None, "src/io/a.cc", "#include <boost/asio.hpp>\n"),
+    "addresses": ("ban", "src/shell/a.cc", "#include <arpa/inet.h>\n"),
+    "addresses in the seam": (None, "src/rt/net.cc", "#include <arpa/inet.h>\n"),
     "liburing": ("ban", "src/shell/a.cc", "#include <liburing.h>\n"),
     "TLS": ("ban", "src/base/a.cc", "#include <openssl/ssl.h>\n"),
     "hashes in base": (None, "src/base/a.cc", "#include <openssl/evp.h>\n"),
@@ -97,6 +99,9 @@ CASES = {
     "heavy fmt": ("ban", "src/core/a.cc", "#include <fmt/format.h>\n"),
     "light fmt": (None, "src/core/a.cc", "#include <fmt/core.h>\n"),
     "Beast in a shell": ("ban", "src/shell/a.cc", "#include <boost/beast/http.hpp>\n"),
+    "Beast's buffers in console": (
+        None, "src/console/a.cc", "#include <boost/asio/buffer.hpp>\n"),
+    "Asio in console": ("ban", "src/console/a.cc", "#include <boost/asio/ip/tcp.hpp>\n"),
     "Beast in console": (None, "src/console/a.cc", "#include <boost/beast/http.hpp>\n"),
     "hash table iterated": (
         "unordered", "src/core/a.cc",

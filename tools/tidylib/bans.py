@@ -49,9 +49,11 @@ CALLS = [
 ]
 
 INCLUDES = [
-    Ban(r"boost/asio|boost/system|sys/epoll|sys/socket|netinet/|arpa/inet|netdb", "use rt::Net",
-        ("io",)),
-    Ban(r"boost/beast", "use io, or console's one parser file", ("io", "console")),
+    Ban(r"boost/asio(?!/buffer\.hpp)|boost/system|sys/epoll|sys/socket|netinet/|netdb",
+        "use rt::Net", ("io",)),
+    Ban(r"arpa/inet", "use rt::Endpoint", ("io", "rt/net.cc")),
+    Ban(r"boost/beast|boost/asio/buffer\.hpp", "use io, or console's one parser file",
+        ("io", "console")),
     Ban(r"liburing|sys/uio|sys/mman|fcntl\.h|unistd\.h|sys/stat|sys/file|filesystem|fstream",
         "use rt::Disk", ("io", "cmd", TESTS)),
     Ban(r"openssl/(?:ssl|bio|tls1)", "use rt::Net; TLS is io's", ("io",)),
@@ -69,7 +71,7 @@ AT_MOST = {
     "fmt/format-inl.h": 1,
     "boost/json/src.hpp": 1,
 }
-ONE_PARSER = ("console", re.compile(r"boost/beast"))
+ONE_PARSER = ("console", re.compile(r"boost/(?:beast|asio)"))
 
 REMINDER = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
