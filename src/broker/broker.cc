@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/result.h"
-#include "broker/quorum/evidence.h"
 #include "broker/quorum/open_quorum.h"
 #include "controller/bootstrap.h"
 #include "metadata/metadata_version.h"
@@ -178,7 +177,9 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   }
   parts.cluster_id = cluster_id_;
   raft_ = CO_TRY(co_await broker::open_quorum(loop0(), *storage_, config_, std::move(parts)));
-  const auto evidence = CO_TRY(co_await journal_evidence(loop0(), *raft_, config_.node_id));
+  storage::JournalEvidence evidence =
+      CO_TRY(co_await raft_->journal_evidence(config_.node_id));
+  evidence.incarnation = incarnation_;
   const auto recovered = co_await storage_->recover(evidence);
   if (!recovered) co_return sentence(recovered.error());
   storage_usable_ = true;
@@ -187,7 +188,7 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   auto bootstrap = CO_TRY(co_await read_bootstrap(loop0(), *storage_));
   auto settings = controller::settings_of(config_, cluster_id_);
   settings.kraft_version = raft_->kraft_version().value();
-  for (const base::BrokerId id : raft_->voters().ids()) settings.voters.push_back(id);
+  for (const auto& [id, voter] : raft_->voters().by_id()) settings.voters.push_back(id);
   controller_ = std::make_unique<ControllerDriver>(loop0(), *raft_, std::move(settings),
                                                    std::move(bootstrap));
   client::ChannelOptions channel;
@@ -276,9 +277,6 @@ rt::Task<StartResult<void>> Broker::start_broker() {
   co_await lifecycle_->caught_up(scope_.token());
   if (scope_.stop_requested()) co_return std::unexpected("stopped while starting");
   storage_->start();
-  co_await storage_->set_writer(
-      {.registration = {.incarnation = incarnation_, .epoch = lifecycle_->broker_epoch()},
-       .quorum_epoch = raft_->leader_and_epoch().epoch});
   publisher_->go_live();
   co_await publisher_->wait_applied();
   lifecycle_->set_ready();

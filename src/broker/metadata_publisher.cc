@@ -43,7 +43,7 @@ class ImageSnapshot final : public SnapshotContent {
 
 struct MetadataPublisher::ShardWork {
   struct Update {
-    std::shared_ptr<const metadata::Topic> topic;
+    metadata::Shared<metadata::Topic> topic;
     base::PartitionIndex partition;
     std::shared_ptr<const config::TopicConfig> config;
   };
@@ -230,7 +230,7 @@ void MetadataPublisher::collect_all(const Step& step, std::vector<ShardWork>& wo
 }
 
 // All partitions of a topic that this broker holds.
-void MetadataPublisher::collect_topic(const std::shared_ptr<const metadata::Topic>& topic,
+void MetadataPublisher::collect_topic(const metadata::Shared<metadata::Topic>& topic,
                                       std::vector<ShardWork>& work) {
   const auto config = topic_config(*topic);
   for (const auto& [index, partition] : topic->partitions) {
@@ -265,7 +265,7 @@ void MetadataPublisher::collect_changes(const Step& step, std::vector<ShardWork>
   for (const auto& id : step.changes.partitions) {
     const auto topic = step.image->shared_topic(id.topic_id);
     const metadata::Partition* partition =
-        topic == nullptr ? nullptr : topic->partitions.find(id.partition);
+        !topic ? nullptr : topic->partitions.find(id.partition);
     if (partition == nullptr) continue;
     ShardWork& shard = work[loop_of(id, shards_.size())];
     const metadata::Partition* earlier = step.before->partition(id);

@@ -82,7 +82,7 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   rt::Task<> apply(Step step);
   void collect_all(const Step& step, std::vector<ShardWork>& work);
   void collect_changes(const Step& step, std::vector<ShardWork>& work);
-  void collect_topic(const std::shared_ptr<const metadata::Topic>& topic,
+  void collect_topic(const metadata::Shared<metadata::Topic>& topic,
                      std::vector<ShardWork>& work);
   void collect_removed(const metadata::Topic& topic, std::vector<ShardWork>& work);
   [[nodiscard]] bool is_mine(const metadata::Partition& partition) const;

@@ -127,10 +127,14 @@ rt::Task<> Shard::send_alter_partition(base::TopicIdPartition id, replica::Alter
 }
 
 rt::Task<bool> Shard::admit(rt::Endpoint peer) {
-  co_return co_await rt::call(*loop_, broker_->loop0(), admit_on_loop0(*broker_, peer.host));
+  const bool admitted =
+      co_await rt::call(*loop_, broker_->loop0(), admit_on_loop0(*broker_, peer.host));
+  if (admitted) ++connections_;
+  co_return admitted;
 }
 
 rt::Task<> Shard::leave(std::string host) {
+  --connections_;
   co_await rt::call(*loop_, broker_->loop0(), leave_on_loop0(*broker_, std::move(host)));
 }
 

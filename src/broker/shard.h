@@ -64,6 +64,8 @@ class Shard {
   // Counts the connection against the node's limits; false when it must be closed.
   rt::Task<bool> admit(rt::Endpoint peer);
   rt::Task<> leave(std::string host);
+  // Open connections of this loop.
+  [[nodiscard]] std::size_t connections() const { return connections_; }
 
   void count_request(wire::ApiKey key, base::Duration took) { stats_.count(key, took); }
   void count_appended(std::size_t bytes, std::uint64_t records) {
@@ -85,6 +87,7 @@ class Shard {
   FetchSessionCache fetch_sessions_;
   record::CodecContexts codec_contexts_;
   RequestStats stats_;
+  std::size_t connections_ = 0;
   rt::Scope background_;
   PartitionHost partitions_;
 };

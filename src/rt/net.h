@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,10 @@ struct Endpoint {
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
+
+// The raw bytes of a numeric address: 4 for IPv4, 16 for IPv6. Yields how many; nothing for a name.
+[[nodiscard]] std::optional<std::size_t> parse_address(const std::string& host,
+                                                       std::span<std::byte, 16> into);
 
 struct NetOperation : ResumeJob {
   enum class Kind : std::uint8_t { kReceive, kSend, kSendFile };

@@ -12,7 +12,7 @@ namespace moldau::broker {
 namespace {
 
 using Result = wire::DescribeConfigsResponse::DescribeConfigsResult;
-using metadata::ResourceType;
+using ConfigType = metadata::ResourceType;
 
 constexpr std::int16_t kDocumentationVersion = 3;
 
@@ -23,9 +23,9 @@ config::Values values_of(const metadata::ConfigValues& stored) {
 // The node's file under what is stored in the cluster for this node and for all.
 config::Layers layers_of(const Shard& shard, const metadata::Image& image) {
   config::Layers layers = shard.broker().config().layers;
-  layers.dynamic_default = values_of(image.configs(ResourceType::kBroker, ""));
+  layers.dynamic_default = values_of(image.configs(ConfigType::kBroker, ""));
   layers.dynamic_broker = values_of(
-      image.configs(ResourceType::kBroker, std::to_string(shard.node_id().value())));
+      image.configs(ConfigType::kBroker, std::to_string(shard.node_id().value())));
   return layers;
 }
 
@@ -67,7 +67,7 @@ void describe_topic(Result& result, const Shard& shard, const RequestContext& co
                     const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
   const ImagePtr image = shard.image();
   if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs,
-                                    broker::ResourceType::kTopic, resource.resource_name)) {
+                                    ResourceType::kTopic, resource.resource_name)) {
     return refuse(result, wire::ErrorCode::kTopicAuthorizationFailed, "");
   }
   if (auto problem = controller::topic_name_problem(resource.resource_name)) {
@@ -79,7 +79,7 @@ void describe_topic(Result& result, const Shard& shard, const RequestContext& co
   }
   fill(result,
        config::describe_topic(layers_of(shard, *image),
-                              values_of(image->configs(ResourceType::kTopic,
+                              values_of(image->configs(ConfigType::kTopic,
                                                        resource.resource_name))),
        request, resource.configuration_keys, context.api_version);
 }
@@ -88,7 +88,7 @@ void describe_broker(Result& result, const Shard& shard, const RequestContext& c
                      const wire::DescribeConfigsRequest& request,
                      const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
   if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs,
-                                    broker::ResourceType::kCluster, kClusterResource)) {
+                                    ResourceType::kCluster, kClusterResource)) {
     return refuse(result, wire::ErrorCode::kClusterAuthorizationFailed, "");
   }
   const config::Layers layers = layers_of(shard, *shard.image());
@@ -122,11 +122,11 @@ rt::Task<wire::DescribeConfigsResponse> handle_describe_configs(
     result.error_message = std::nullopt;
     result.resource_type = resource.resource_type;
     result.resource_name = resource.resource_name;
-    switch (static_cast<ResourceType>(resource.resource_type)) {
-      case ResourceType::kTopic:
+    switch (static_cast<ConfigType>(resource.resource_type)) {
+      case ConfigType::kTopic:
         describe_topic(result, shard, context, request, resource);
         break;
-      case ResourceType::kBroker:
+      case ConfigType::kBroker:
         describe_broker(result, shard, context, request, resource);
         break;
       default:

@@ -1,5 +1,7 @@
 // Forwarding (KIP-590): a request for the controller travels as it came, in an Envelope that names
 // the client's principal and address; the controller's answer comes back as the client will see it.
+#include <array>
+
 #include "broker/broker.h"
 #include "broker/handlers/handlers.h"
 #include "broker/shard.h"
@@ -22,6 +24,16 @@ base::SharedBytes encode_principal(const Principal& principal) {
   auto bytes = out.finish();
   ASSERT(bytes.has_value());
   return bytes->flatten();
+}
+
+// The address as the Envelope has it: 4 or 16 raw bytes.
+base::SharedBytes address_bytes(const rt::Endpoint& peer) {
+  std::array<std::byte, 16> raw{};
+  if (const auto size = rt::parse_address(peer.host, raw)) {
+    return base::SharedBytes::copy_of(base::Bytes(raw).first(*size));
+  }
+  // Connections come from numeric addresses; only a simulated peer may have a name.
+  return base::SharedBytes::copy_of(base::Bytes(raw).first(4));
 }
 
 using Enveloped = client::ClientResult<wire::EnvelopeResponse>;

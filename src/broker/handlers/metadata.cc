@@ -10,14 +10,10 @@
 #include "broker/shard.h"
 #include "broker/topic_lookup.h"
 #include "controller/topic_name.h"
+#include "rt/call.h"
 
 namespace moldau::broker {
 namespace {
-
-// Authorized operations that were not asked for.
-constexpr std::int32_t kOperationsOmitted = -2147483648;
-constexpr std::int16_t kOfflineReplicasVersion = 5;
-constexpr std::int16_t kTopicIdVersion = 10;
 
 // Bits of the operations on a resource, by AclOperation's numbers.
 constexpr std::int32_t kTopicOperations = (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) |

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,11 +41,20 @@ class SnapshotContent {
   virtual bool next(std::vector<base::SharedBytes>& records) = 0;
 };
 
+// A snapshot to be written, and what it covers: everything below id.offset, which is the end of a
+// batch, and nothing above.
+struct OpenedSnapshot {
+  std::unique_ptr<SnapshotContent> content;
+  raft::SnapshotId id;
+  base::Timestamp last_contained_log_time;
+};
+
 class SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
-  // The state after the batch that was last told. Nothing when there is nothing to write yet.
-  virtual std::unique_ptr<SnapshotContent> open_snapshot() = 0;
+  // The state as of now: at most as new as the batch that was last told (it can be older while a
+  // metadata transaction is open). Nothing when there is nothing to write yet.
+  virtual std::optional<OpenedSnapshot> open_snapshot() = 0;
 };
 
 }  // namespace moldau::broker

@@ -1,0 +1,21 @@
+// The commands of the moldau binary. Each file adds its own to the command line: its options, its help
+// with examples, and what runs when it is chosen. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace moldau::cmd {
+
+// Set by the chosen command's callback; main() runs it after parsing.
+using Action = std::function<int()>;
+
+void add_start(CLI::App& app, Action& action);
+void add_storage(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+}  // namespace moldau::cmd

@@ -1,0 +1,110 @@
+#include "broker/quorum/open_quorum.h"
+
+#include <algorithm>
+
+#include "base/result.h"
+#include "controller/bootstrap.h"
+#include "raft/snapshot.h"
+
+namespace moldau::broker {
+namespace {
+
+raft::QuorumTimeouts timeouts_of(const config::QuorumSettings& quorum) {
+  raft::QuorumTimeouts timeouts;
+  timeouts.election = quorum.election_timeout;
+  timeouts.fetch = quorum.fetch_timeout;
+  timeouts.election_backoff_max = quorum.election_backoff_max;
+  timeouts.request = quorum.request_timeout;
+  timeouts.retry_backoff = quorum.retry_backoff;
+  return timeouts;
+}
+
+raft::VoterSet static_voters(const config::BrokerConfig& config) {
+  raft::VoterSet voters;
+  const std::string& listener = config.network.controller_listener_names.front();
+  for (const config::Voter& voter : config.quorum.voters) {
+    raft::VoterNode node;
+    node.key.id = voter.id;
+    node.endpoints.emplace(listener,
+                           raft::HostPort{.host = voter.address.host, .port = voter.address.port});
+    voters.put(std::move(node));
+  }
+  return voters;
+}
+
+RaftDriverOptions options_of(const storage::Storage& storage, const config::BrokerConfig& config,
+                             const QuorumParts& parts) {
+  RaftDriverOptions options;
+  options.cluster_id = parts.cluster_id;
+  options.directory = config.metadata_log.dir;
+  options.raft.self = {.id = config.node_id, .directory = storage.metadata_directory().id()};
+  options.raft.can_become_voter = config.is_controller;
+  for (const auto& [name, endpoint] : parts.listeners) {
+    options.raft.listeners.emplace(name,
+                                   raft::HostPort{.host = endpoint.host, .port = endpoint.port});
+  }
+  options.raft.default_listener = config.network.controller_listener_names.front();
+  options.raft.static_voters = static_voters(config);
+  for (const config::HostPort& server : config.quorum.bootstrap_servers) {
+    options.raft.bootstrap_servers.push_back({.host = server.host, .port = server.port});
+  }
+  options.raft.timeouts = timeouts_of(config.quorum);
+  options.raft.fetch_bytes_max = static_cast<std::uint32_t>(config.quorum.fetch_bytes_max);
+  options.raft.fetch_snapshot_bytes_max =
+      static_cast<std::uint32_t>(config.quorum.fetch_snapshot_bytes_max);
+  const config::MetadataLogSettings& log = config.metadata_log;
+  options.segment_bytes = static_cast<std::uint64_t>(log.segment_bytes);
+  options.segment_time = log.segment_ms;
+  options.snapshot_record_bytes =
+      static_cast<std::uint64_t>(log.record_bytes_between_snapshots_max);
+  options.snapshot_interval = log.snapshot_interval_max;
+  options.retention_bytes = log.retention_bytes_max;
+  options.retention_time = log.retention_max;
+  return options;
+}
+
+}  // namespace
+
+rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open_quorum(
+    rt::Loop& loop, storage::Storage& storage, const config::BrokerConfig& config,
+    QuorumParts parts) {
+  co_return co_await RaftDriver::open(loop, storage, options_of(storage, config, parts));
+}
+
+rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(
+    rt::Loop& loop, storage::Storage& storage) {
+  const std::string path = storage.metadata_directory().path() + "/" +
+                           std::string(storage::kBootstrapCheckpointName);
+  const auto bytes = co_await rt::read_file(loop.disk(), path);
+  if (!bytes) {
+    if (bytes.error().code == rt::IoErrorCode::kNotFound) {
+      co_return controller::bootstrap_records(controller::BootstrapOptions{});
+    }
+    co_return std::unexpected("cannot read " + path + ": " + bytes.error().to_string());
+  }
+  std::vector<metadata::Record> records;
+  raft::SnapshotReader reader(*bytes);
+  for (;;) {
+    const auto batch = reader.next();
+    if (!batch) co_return std::unexpected(path + ": " + batch.error());
+    if (!*batch) break;
+    for (const base::SharedBytes& value : (*batch)->values) {
+      auto record = metadata::decode_record(value);
+      if (!record) co_return std::unexpected(path + ": " + record.error().message);
+      records.push_back(std::move(*record));
+    }
+  }
+  co_return records;
+}
+
+void log_journal_outcome(rt::Loop& loop, const storage::JournalOutcome& outcome) {
+  if (outcome.discarded) {
+    LOG_WARN(loop.log(), "storage", "the journal of {} was set aside and not replayed: {}",
+             outcome.directory, outcome.reason);
+  } else if (outcome.entries_replayed > 0) {
+    LOG_INFO(loop.log(), "storage", "replayed {} entries ({} bytes) from the journal of {}",
+             outcome.entries_replayed, outcome.bytes_replayed, outcome.directory);
+  }
+}
+
+}  // namespace moldau::broker

@@ -1,0 +1,39 @@
+// From a node's settings to its quorum: the options of the raft driver, and the records that a freshly
+// formatted directory brings along.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/quorum/raft_driver.h"
+#include "config/broker_config.h"
+#include "metadata/record.h"
+#include "rt/loop.h"
+#include "rt/net.h"
+#include "rt/task.h"
+#include "storage/storage.h"
+
+namespace moldau::broker {
+
+struct QuorumParts {
+  std::string cluster_id;
+  // This node's controller listeners by name, as others reach them.
+  std::map<std::string, rt::Endpoint> listeners;
+};
+
+[[nodiscard]] rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open_quorum(
+    rt::Loop& loop, storage::Storage& storage, const config::BrokerConfig& config,
+    QuorumParts parts);
+
+// The records of bootstrap.checkpoint (written by format up to Kafka 4.3); our defaults when the file
+// is not there.
+[[nodiscard]] rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(
+    rt::Loop& loop, storage::Storage& storage);
+
+// One line for what became of a journal at start.
+void log_journal_outcome(rt::Loop& loop, const storage::JournalOutcome& outcome);
+
+}  // namespace moldau::broker
