@@ -139,6 +139,8 @@ function(add_program name)
   endif()
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  set_property(SOURCE version.cc APPEND PROPERTY COMPILE_DEFINITIONS
+               MOLDAU_VERSION="${PROJECT_VERSION}")
   link_modules(${name} PRIVATE ${arg_DEPS})
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
   use_pch(${name})

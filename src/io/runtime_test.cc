@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <thread>
 #include <vector>
 
