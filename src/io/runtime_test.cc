@@ -1,14 +1,15 @@
 // Loops, cross-loop calls, timers, work and shutdown of the real runtime.
 #include "io/runtime.h"
 
-#include <gtest/gtest.h>
-
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <deque>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "io/internal/testing.h"
 #include "rt/call.h"

@@ -1,5 +1,7 @@
 // Whole quorums of cores under crashes, partitions and loss, by seed (internal/test_quorum.h says
 // what is checked after each step), and the paths that need more than one replica.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "raft/internal/test_quorum.h"
