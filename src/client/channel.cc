@@ -6,19 +6,16 @@
 #include "base/endian.h"
 #include "wire/api_versions_request.h"
 #include "wire/registry.h"
-#include "wire/request_header.h"
-#include "wire/response_header.h"
 
 namespace moldau::client {
 namespace {
 
 constexpr std::string_view kSoftwareName = "moldau";
 constexpr std::string_view kSoftwareVersion = "0.1.0";
-
-bool is_flexible(wire::ApiKey key, std::int16_t version) {
-  const wire::ApiInfo* info = wire::find_api(key);
-  return info != nullptr && version >= info->first_flexible;
-}
+constexpr std::int16_t kApiVersionsNewest = 4;
+constexpr std::size_t kSizeBytes = sizeof(std::int32_t);
+// A claimed size is believed in steps: memory follows the bytes that really come.
+constexpr std::size_t kReadStepBytes = std::size_t{1} << 20;
 
 rt::Task<rt::IoResult<void>> receive_all(rt::Connection& connection, base::MutableBytes into) {
   while (!into.empty()) {
@@ -28,7 +25,45 @@ rt::Task<rt::IoResult<void>> receive_all(rt::Connection& connection, base::Mutab
   co_return {};
 }
 
+// Closes the connection when the token stops, which ends the exchange of versions.
+struct CloseOnStop : rt::StopCallback {
+  CloseOnStop(Channel& owner, rt::StopToken token)
+      : StopCallback(&CloseOnStop::stop), channel(&owner) {
+    if (token.source() == nullptr) return;
+    token.stop_requested() ? channel->close() : token.source()->add(*this);
+  }
+  static void stop(StopCallback& callback) { static_cast<CloseOnStop&>(callback).channel->close(); }
+  Channel* channel;
+};
+
+std::string api_name(wire::ApiKey key) {
+  const wire::ApiInfo* info = wire::find_api(key);
+  return info == nullptr ? "a request" : std::string(info->name);
+}
+
 }  // namespace
+
+struct Channel::Watchdog : rt::Timer {
+  Watchdog(Channel& owner, wire::ApiKey what, base::Instant at)
+      : Timer(&Watchdog::fire), channel(&owner), key(what) {
+    channel->loop_->arm(*this, at);
+  }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  ~Watchdog() {
+    if (armed()) channel->loop_->disarm(*this);
+    if (queue != nullptr) channel->loop_->withdraw(*this);
+  }
+  static void fire(Job& job) {
+    auto& self = static_cast<Watchdog&>(job);
+    self.fired = true;
+    self.channel->close_reason_ = "no answer to " + api_name(self.key) + " within its time";
+    self.channel->close();
+  }
+  Channel* channel;
+  wire::ApiKey key;
+  bool fired = false;
+};
 
 Channel::Channel(rt::Loop& loop, rt::ConnectionPtr connection, ChannelOptions options)
     : loop_(&loop),
@@ -36,18 +71,26 @@ Channel::Channel(rt::Loop& loop, rt::ConnectionPtr connection, ChannelOptions op
       options_(std::move(options)),
       scope_(loop),
       sending_(loop),
-      in_flight_(loop, kRequestsInFlightMax) {}
+      in_flight_(loop, kRequestsInFlightMax),
+      calls_ended_(loop) {}
 
 rt::Task<Channel::Connected> Channel::connect(rt::Loop& loop, rt::Endpoint endpoint,
                                               ChannelOptions options, rt::StopToken token) {
   auto connection = co_await loop.net().connect(endpoint, options.connect_timeout, token);
   if (!connection) {
-    co_return fail(ClientErrorKind::kConnection, "cannot connect to " + endpoint.to_string() +
-                                                     ": " + connection.error().to_string());
+    const auto kind = connection.error().code == rt::IoErrorCode::kStopped
+                          ? ClientErrorKind::kStopped
+                          : ClientErrorKind::kConnection;
+    co_return fail(kind, "cannot connect to " + endpoint.to_string() + ": " +
+                             connection.error().to_string());
   }
   auto channel = std::make_unique<Channel>(loop, std::move(*connection), std::move(options));
   channel->scope_.spawn(channel->read_answers());
-  const auto negotiated = co_await channel->negotiate();
+  ClientResult<void> negotiated;
+  {
+    const CloseOnStop guard(*channel, token);
+    negotiated = co_await channel->negotiate();
+  }
   if (!negotiated) {
     co_await channel->close_and_join();
     co_return std::unexpected(negotiated.error());
@@ -55,31 +98,42 @@ rt::Task<Channel::Connected> Channel::connect(rt::Loop& loop, rt::Endpoint endpo
   co_return channel;
 }
 
-// The newest version first; a broker that does not know it answers in version 0 and says what it has.
+// The newest version first. A broker that does not know it answers in version 0 and names the
+// versions of ApiVersions alone, so it is asked again (KIP-511).
 rt::Task<ClientResult<void>> Channel::negotiate() {
+  wire::ErrorCode code = CO_TRY(co_await ask_versions(kApiVersionsNewest));
+  if (code == wire::ErrorCode::kUnsupportedVersion) {
+    const auto common = common_version(wire::ApiKey::kApiVersions, 0, kApiVersionsNewest);
+    code = CO_TRY(co_await ask_versions(common.value_or(0)));
+  }
+  if (code != wire::ErrorCode::kNone) {
+    co_return fail(code, connection_->peer().to_string() + " refused to say which versions it " +
+                             "serves: " + wire::to_string(code));
+  }
+  co_return {};
+}
+
+rt::Task<ClientResult<wire::ErrorCode>> Channel::ask_versions(std::int16_t version) {
   wire::ApiVersionsRequest request;
   request.client_software_name = kSoftwareName;
   request.client_software_version = kSoftwareVersion;
-  constexpr std::int16_t kVersion = 4;
-  wire::Writer out;
-  encode(request, kVersion, out);
-  auto body = out.finish();
-  if (!body) co_return std::unexpected(malformed(wire::ApiKey::kApiVersions, body.error()));
-  const base::SharedBytes bytes =
-      CO_TRY(co_await exchange({.key = wire::ApiKey::kApiVersions, .version = kVersion},
-                               std::move(*body)));
-  constexpr std::size_t kErrorBytes = sizeof(std::int16_t);
-  const bool refused =
-      bytes.size() >= kErrorBytes &&
-      base::load_be<std::int16_t>(bytes.data()) ==
-          static_cast<std::int16_t>(wire::ErrorCode::kUnsupportedVersion);
+  const base::CorrelationId id = next_id();
+  auto frame = wire::request_frame(request, version, id, options_.client_id);
+  if (!frame) co_return std::unexpected(malformed(wire::ApiKey::kApiVersions, frame.error()));
+  const base::SharedBytes bytes = CO_TRY(
+      co_await exchange({.key = wire::ApiKey::kApiVersions, .version = version, .id = id},
+                        std::move(*frame)));
+  // The error code comes first in every version.
+  const bool refused = bytes.size() >= sizeof(std::int16_t) &&
+                       base::load_be<std::int16_t>(bytes.data()) ==
+                           static_cast<std::int16_t>(wire::ErrorCode::kUnsupportedVersion);
   wire::Reader in(bytes);
-  const auto decoded =
-      decode(api_versions_, refused ? std::int16_t{0} : kVersion, in);
+  api_versions_ = {};
+  const auto decoded = decode(api_versions_, refused ? std::int16_t{0} : version, in);
   if (!decoded) {
     co_return std::unexpected(malformed(wire::ApiKey::kApiVersions, decoded.error()));
   }
-  co_return {};
+  co_return api_versions_.error_code;
 }
 
 std::optional<std::int16_t> Channel::common_version(wire::ApiKey key, std::int16_t ours_min,
@@ -93,93 +147,105 @@ std::optional<std::int16_t> Channel::common_version(wire::ApiKey key, std::int16
   return std::nullopt;
 }
 
-rt::Task<ClientResult<base::SharedBytes>> Channel::exchange(Exchange what, base::ByteChain body) {
-  if (!co_await in_flight_.acquire(1, scope_.token())) co_return std::unexpected(broken());
-  struct Release {
-    rt::Semaphore* budget;
-    ~Release() { budget->release(1); }
-  } const release{&in_flight_};
-  if (closed_) co_return std::unexpected(broken());
-
-  const bool flexible = is_flexible(what.key, what.version);
-  wire::RequestHeader header{.request_api_key = static_cast<std::int16_t>(what.key),
-                             .request_api_version = what.version,
-                             .correlation_id = base::CorrelationId(next_correlation_id_),
-                             .client_id = options_.client_id};
-  auto pending = std::make_shared<Pending>();
-  pending->correlation_id = next_correlation_id_;
+base::CorrelationId Channel::next_id() {
+  const base::CorrelationId id(next_correlation_id_);
   next_correlation_id_ = (next_correlation_id_ + 1) & 0x7fffffff;
-  wire::Writer out;
-  encode(header, flexible ? std::int16_t{2} : std::int16_t{1}, out);
-  auto head = out.finish();
-  if (!head) co_return std::unexpected(malformed(what.key, head.error()));
+  return id;
+}
 
-  rt::TimedEvent done(*loop_, loop_->now() + options_.request_timeout);
-  pending->done = &done;
-  {
-    const auto turn = co_await sending_.lock();
-    if (closed_) co_return std::unexpected(broken());
-    if (what.wants_answer) pending_.push_back(pending);
-    std::array<std::byte, sizeof(std::int32_t)> size;
-    base::store_be(size.data(), static_cast<std::int32_t>(head->size() + body.size()));
-    std::vector<base::Bytes> slices{size};
-    for (const auto& part : head->parts()) slices.push_back(part.span());
-    for (const auto& part : body.parts()) slices.push_back(part.span());
-    const auto sent = co_await connection_->send(slices);
-    if (!sent) {
-      close_reason_ = sent.error().to_string();
-      close();
-    }
+rt::Task<bool> Channel::send_frame(base::ByteChain frame, std::shared_ptr<Pending> pending) {
+  const auto turn = co_await sending_.lock();
+  if (closed_) co_return false;
+  if (pending != nullptr) pending_.push_back(std::move(pending));
+  std::vector<base::Bytes> slices;
+  slices.reserve(frame.parts().size());
+  for (const auto& part : frame.parts()) slices.push_back(part.span());
+  const auto sent = co_await connection_->send(slices);
+  if (!sent) {
+    if (close_reason_.empty()) close_reason_ = sent.error().to_string();
+    close();
   }
+  co_return !closed_;
+}
+
+rt::Task<ClientResult<base::SharedBytes>> Channel::exchange(Exchange what, base::ByteChain frame) {
+  struct Counted {
+    explicit Counted(Channel& owner) : channel(&owner) { ++channel->calls_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    ~Counted() {
+      if (slot) channel->in_flight_.release(1);
+      if (--channel->calls_ == 0) channel->calls_ended_.notify_all();
+    }
+    Channel* channel;
+    bool slot = false;
+  } counted(*this);
+  counted.slot = co_await in_flight_.acquire(1, scope_.token());
+  if (!counted.slot || closed_) co_return std::unexpected(broken());
+
+  const Watchdog watchdog(*this, what.key,
+                          std::min(what.deadline, loop_->now() + options_.request_timeout));
+  const auto ended = [&] {
+    ClientError error = broken();
+    if (watchdog.fired) error.kind = ClientErrorKind::kTimeout;
+    return std::unexpected(std::move(error));
+  };
   if (!what.wants_answer) {
-    if (closed_) co_return std::unexpected(broken());
+    if (!co_await send_frame(std::move(frame), nullptr)) co_return ended();
     co_return base::SharedBytes{};
   }
-  if (!pending->answer && !closed_) co_await done.wait();
+  rt::Event done(*loop_);
+  const auto pending = std::make_shared<Pending>();
+  pending->id = what.id;
+  pending->done = &done;
+  const bool sent = co_await send_frame(std::move(frame), pending);
+  if (sent && !pending->answer) co_await done.wait();
   pending->done = nullptr;
-  if (!pending->answer) {
-    if (closed_) co_return std::unexpected(broken());
-    co_return fail(ClientErrorKind::kTimeout, "no answer from " + connection_->peer().to_string() +
-                                                  " within the request timeout");
-  }
-  // What follows the response header; ApiVersions always has the short one.
+  if (!pending->answer) co_return ended();
   wire::Reader in(*pending->answer);
-  wire::ResponseHeader answered;
-  const bool long_header = flexible && what.key != wire::ApiKey::kApiVersions;
-  const auto decoded = decode(answered, long_header ? std::int16_t{1} : std::int16_t{0}, in);
-  if (!decoded) co_return std::unexpected(malformed(what.key, decoded.error()));
+  const auto id = wire::decode_response_header(what.key, what.version, in);
+  if (!id) co_return std::unexpected(malformed(what.key, id.error()));
   co_return pending->answer->slice(in.position());
+}
+
+rt::Task<ClientResult<base::SharedBytes>> Channel::read_frame() {
+  const auto ended = [](const rt::IoError& error) {
+    return fail(ClientErrorKind::kConnection, error.to_string());
+  };
+  std::array<std::byte, kSizeBytes> prefix;
+  auto received = co_await receive_all(*connection_, prefix);
+  if (!received) co_return ended(received.error());
+  const auto size = base::load_be<std::int32_t>(prefix.data());
+  if (size < static_cast<std::int32_t>(sizeof(std::int32_t)) ||
+      static_cast<std::size_t>(size) > kResponseBytesMax) {
+    co_return fail(ClientErrorKind::kMalformed,
+                   "an answer of " + std::to_string(size) + " bytes is outside the limits");
+  }
+  base::ByteBuffer buffer;
+  for (auto left = static_cast<std::size_t>(size); left > 0;) {
+    const std::size_t step = std::min(left, std::max(kReadStepBytes, buffer.size()));
+    received = co_await receive_all(*connection_, buffer.extend(step));
+    if (!received) co_return ended(received.error());
+    left -= step;
+  }
+  co_return buffer.freeze();
 }
 
 rt::Task<> Channel::read_answers() {
   for (;;) {
-    std::array<std::byte, sizeof(std::int32_t)> prefix;
-    auto received = co_await receive_all(*connection_, prefix);
-    if (!received) {
-      close_reason_ = received.error().to_string();
+    auto frame = co_await read_frame();
+    if (!frame) {
+      if (close_reason_.empty()) close_reason_ = frame.error().message;
       break;
     }
-    const auto size = base::load_be<std::int32_t>(prefix.data());
-    if (size < static_cast<std::int32_t>(sizeof(std::int32_t)) ||
-        static_cast<std::size_t>(size) > kResponseBytesMax) {
-      close_reason_ = "an answer of " + std::to_string(size) + " bytes is outside the limits";
-      break;
-    }
-    base::ByteBuffer buffer;
-    received = co_await receive_all(*connection_, buffer.extend(static_cast<std::size_t>(size)));
-    if (!received) {
-      close_reason_ = received.error().to_string();
-      break;
-    }
-    base::SharedBytes frame = buffer.freeze();
-    const auto correlation_id = base::load_be<std::int32_t>(frame.data());
-    if (pending_.empty() || pending_.front()->correlation_id != correlation_id) {
-      close_reason_ = "an answer that nobody asked for";
+    const base::CorrelationId id(base::load_be<std::int32_t>(frame->data()));
+    if (pending_.empty() || pending_.front()->id != id) {
+      close_reason_ = "an answer came that nobody asked for";
       break;
     }
     const std::shared_ptr<Pending> pending = pending_.front();
     pending_.pop_front();
-    pending->answer = std::move(frame);
+    pending->answer = std::move(*frame);
     if (pending->done != nullptr) pending->done->set();
   }
   close();
@@ -199,6 +265,7 @@ void Channel::close() {
 rt::Task<> Channel::close_and_join() {
   close();
   co_await scope_.join();
+  while (calls_ > 0) co_await calls_ended_.wait();
 }
 
 ClientError Channel::broken() const {
@@ -208,18 +275,14 @@ ClientError Channel::broken() const {
 }
 
 ClientError Channel::unsupported(wire::ApiKey key) {
-  const wire::ApiInfo* info = wire::find_api(key);
   return {.kind = ClientErrorKind::kUnsupported,
-          .message = "the broker serves no version of " +
-                     std::string(info == nullptr ? "this request" : info->name) +
-                     " that this client knows"};
+          .message = "the broker serves no version of " + api_name(key) + " that this client knows"};
 }
 
 ClientError Channel::malformed(wire::ApiKey key, wire::WireError error) {
-  const wire::ApiInfo* info = wire::find_api(key);
   return {.kind = ClientErrorKind::kMalformed,
-          .message = std::string(info == nullptr ? "message" : info->name) +
-                     ": " + std::string(to_string(error))};
+          .message = "a message of " + api_name(key) + " is malformed: " +
+                     std::string(to_string(error))};
 }
 
 }  // namespace moldau::client

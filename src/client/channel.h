@@ -2,7 +2,9 @@
 // each call picks the newest version that both sides know, from the ApiVersions exchange that opens
 // the channel. An error on the connection fails every call in flight and the channel stays closed:
 // whoever owns it connects anew. At most kRequestsInFlightMax calls wait at a time, more wait their
-// turn. One loop. Destroy it only when closed and no call is in flight (close_and_join()).
+// turn. A request without an answer within its time closes the channel, as in Kafka's clients: a
+// silent broker must not collect requests. One loop. Destroy it only after close_and_join(), which
+// waits for the calls in flight too.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +22,10 @@
 #include "rt/scope.h"
 #include "rt/sync.h"
 #include "rt/task.h"
-#include "rt/timed_event.h"
 #include "wire/api_key.h"
 #include "wire/api_versions_response.h"
+#include "wire/frame.h"
 #include "wire/reader.h"
-#include "wire/writer.h"
 
 namespace moldau::client {
 
@@ -51,13 +52,16 @@ class Channel {
   // The answer's own error codes are the caller's to read.
   template <class Response, class Request>
   rt::Task<ClientResult<Response>> call(Request request,
-                                        std::int16_t version_max = Request::kStableVersion);
+                                        std::int16_t version_max = Request::kStableVersion,
+                                        base::Instant deadline = base::kNever);
   // The same at exactly one version, which replication and tests need.
   template <class Response, class Request>
-  rt::Task<ClientResult<Response>> call_at(Request request, std::int16_t version);
+  rt::Task<ClientResult<Response>> call_at(Request request, std::int16_t version,
+                                           base::Instant deadline = base::kNever);
   // Sends a request that has no answer (Produce with acks=0).
   template <class Request>
-  rt::Task<ClientResult<void>> send_only(Request request);
+  rt::Task<ClientResult<void>> send_only(Request request,
+                                         std::int16_t version_max = Request::kStableVersion);
 
   // Nothing when there is no common version.
   [[nodiscard]] std::optional<std::int16_t> common_version(wire::ApiKey key, std::int16_t ours_min,
@@ -71,21 +75,30 @@ class Channel {
 
  private:
   struct Pending {
-    std::int32_t correlation_id = 0;
-    rt::TimedEvent* done = nullptr;  // null when the caller has given up
+    base::CorrelationId id;
+    rt::Event* done = nullptr;  // null when the caller has given up
     std::optional<base::SharedBytes> answer;
   };
 
+  // Ends the channel when a request took too long, also while it still waits to be sent.
+  struct Watchdog;
   struct Exchange {
     wire::ApiKey key;
     std::int16_t version;
+    base::CorrelationId id;
     bool wants_answer = true;
+    base::Instant deadline = base::kNever;
   };
 
-  // Frames the body, sends it, waits for the answer's bytes after the header.
-  rt::Task<ClientResult<base::SharedBytes>> exchange(Exchange what, base::ByteChain body);
+  // Sends the frame and waits for the answer's bytes after the header.
+  rt::Task<ClientResult<base::SharedBytes>> exchange(Exchange what, base::ByteChain frame);
+  // Sends in turn and takes a place among the waiting; false when the channel is closed.
+  rt::Task<bool> send_frame(base::ByteChain frame, std::shared_ptr<Pending> pending);
   rt::Task<ClientResult<void>> negotiate();
+  rt::Task<ClientResult<wire::ErrorCode>> ask_versions(std::int16_t version);
   rt::Task<> read_answers();
+  rt::Task<ClientResult<base::SharedBytes>> read_frame();
+  base::CorrelationId next_id();
   [[nodiscard]] ClientError broken() const;
   [[nodiscard]] static ClientError unsupported(wire::ApiKey key);
   [[nodiscard]] static ClientError malformed(wire::ApiKey key, wire::WireError error);
@@ -98,26 +111,33 @@ class Channel {
   rt::Mutex sending_;
   rt::Semaphore in_flight_;
   std::deque<std::shared_ptr<Pending>> pending_;  // in the order of sending
+  std::size_t calls_ = 0;                         // frames of exchange() that exist
+  rt::Signal calls_ended_;
   std::int32_t next_correlation_id_ = 0;
   bool closed_ = false;
   std::string close_reason_;
 };
 
 template <class Response, class Request>
-rt::Task<ClientResult<Response>> Channel::call(Request request, std::int16_t version_max) {
+rt::Task<ClientResult<Response>> Channel::call(Request request, std::int16_t version_max,
+                                               base::Instant deadline) {
   const auto version = common_version(Request::kApiKey, Request::kMinVersion, version_max);
   if (!version) co_return std::unexpected(unsupported(Request::kApiKey));
-  co_return co_await call_at<Response>(std::move(request), *version);
+  co_return co_await call_at<Response>(std::move(request), *version, deadline);
 }
 
 template <class Response, class Request>
-rt::Task<ClientResult<Response>> Channel::call_at(Request request, std::int16_t version) {
-  wire::Writer out(encoded_size(request, version));
-  encode(request, version, out);
-  auto body = out.finish();
-  if (!body) co_return std::unexpected(malformed(Request::kApiKey, body.error()));
-  const base::SharedBytes bytes = CO_TRY(co_await exchange(
-      {.key = Request::kApiKey, .version = version, .wants_answer = true}, std::move(*body)));
+rt::Task<ClientResult<Response>> Channel::call_at(Request request, std::int16_t version,
+                                                  base::Instant deadline) {
+  const base::CorrelationId id = next_id();
+  auto frame = wire::request_frame(request, version, id, options_.client_id);
+  if (!frame) co_return std::unexpected(malformed(Request::kApiKey, frame.error()));
+  const base::SharedBytes bytes = CO_TRY(co_await exchange({.key = Request::kApiKey,
+                                                            .version = version,
+                                                            .id = id,
+                                                            .wants_answer = true,
+                                                            .deadline = deadline},
+                                                           std::move(*frame)));
   wire::Reader in(bytes);
   Response response;
   if (auto decoded = decode(response, version, in); !decoded) {
@@ -127,16 +147,15 @@ rt::Task<ClientResult<Response>> Channel::call_at(Request request, std::int16_t 
 }
 
 template <class Request>
-rt::Task<ClientResult<void>> Channel::send_only(Request request) {
-  const auto version =
-      common_version(Request::kApiKey, Request::kMinVersion, Request::kStableVersion);
+rt::Task<ClientResult<void>> Channel::send_only(Request request, std::int16_t version_max) {
+  const auto version = common_version(Request::kApiKey, Request::kMinVersion, version_max);
   if (!version) co_return std::unexpected(unsupported(Request::kApiKey));
-  wire::Writer out(encoded_size(request, *version));
-  encode(request, *version, out);
-  auto body = out.finish();
-  if (!body) co_return std::unexpected(malformed(Request::kApiKey, body.error()));
-  CO_TRY(co_await exchange({.key = Request::kApiKey, .version = *version, .wants_answer = false},
-                           std::move(*body)));
+  const base::CorrelationId id = next_id();
+  auto frame = wire::request_frame(request, *version, id, options_.client_id);
+  if (!frame) co_return std::unexpected(malformed(Request::kApiKey, frame.error()));
+  CO_TRY(co_await exchange(
+      {.key = Request::kApiKey, .version = *version, .id = id, .wants_answer = false},
+      std::move(*frame)));
   co_return {};
 }
 
