@@ -69,8 +69,10 @@ using ProduceToken = std::uint64_t;
 
 // --- Inputs of step() --------------------------------------------------------------------------
 
+// The other replicas' brokers as the metadata has them; replaces what was known. Also due after a
+// Registration that names new replicas.
 struct BrokersChanged {
-  std::vector<BrokerStatus> brokers;  // replaces what was known
+  std::vector<BrokerStatus> brokers;
 };
 // Records were appended to the leader's log (not yet durable).
 struct Appended {
@@ -158,6 +160,7 @@ struct FetchPosition {
   base::LeaderEpoch current_leader_epoch{-1};  // -1: not checked
   base::LeaderEpoch last_fetched_epoch{-1};    // -1: not checked
   base::BrokerId replica{-1};                  // a follower's id, -1 for a consumer
+  base::BrokerEpoch broker_epoch{-1};          // as the follower says it, -1 when it does not
   bool leader_only = true;
   Isolation isolation = Isolation::kHighWatermark;
 };
@@ -204,7 +207,7 @@ class Replica {
   [[nodiscard]] FetchDecision check_fetch(const FetchPosition& position,
                                           const logstate::LeaderEpochCache& epochs,
                                           std::optional<base::Offset> first_unstable) const;
-  // kStaleBrokerEpoch's cousin for fetches: a follower that is not (or no longer) ours.
+  // Whether a fetch comes from a follower of this partition, in its current incarnation.
   [[nodiscard]] wire::ErrorCode check_follower(base::BrokerId id, base::BrokerEpoch broker_epoch,
                                                base::LeaderEpoch current_leader_epoch) const;
   // The answer for one partition of OffsetForLeaderEpoch, after check_read().
