@@ -208,5 +208,32 @@ TEST(Crash, TheDeadNodeRunsNothing) {
   EXPECT_FALSE(echo.server.alive());
 }
 
+struct Count : rt::Job {
+  explicit Count(int& to) : Job(&Count::add), total(&to) {}
+  static void add(rt::Job& job) { ++*static_cast<Count&>(job).total; }
+  int* total;
+};
+
+TEST(Crash, ADeadLoopTakesNothingIn) {
+  Simulation world({});
+  Node& node = world.add_node();
+  rt::Loop& dead = node.loop(0);
+  int total = 0;
+  Count before(total);
+  Count after(total);
+  dead.post(before);
+  node.crash(CrashKind::kProcess);
+  EXPECT_EQ(before.queue, nullptr);
+  dead.post(after);
+  EXPECT_EQ(after.queue, nullptr);
+  node.restart();
+  ASSERT_TRUE(world.run_until_idle(1s));
+  EXPECT_EQ(total, 0);
+  EXPECT_EQ(node.incarnation(), 2U);
+  node.loop(0).post(after);
+  ASSERT_TRUE(world.run_until_idle(1s));
+  EXPECT_EQ(total, 1);
+}
+
 }  // namespace
 }  // namespace moldau::sim

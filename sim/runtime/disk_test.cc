@@ -248,6 +248,49 @@ TEST(SimDisk, ARenameIsWholeOrAbsent) {
   EXPECT_LT(renamed, static_cast<int>(kSeeds));
 }
 
+TEST(SimDisk, ANameNeverTakesALaterChangeWithoutTheEarlierOnes) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    DiskWorld world(seed);
+    world.open("/a");
+    ASSERT_TRUE(world.run(world.disk().sync_directory("/")));
+    ASSERT_TRUE(world.run(world.disk().rename("/a", "/b")));
+    ASSERT_TRUE(world.run(world.disk().rename("/b", "/c")));
+    world.crash(CrashKind::kPower);
+    seen.insert(world.names("/"));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"a ", "b ", "c "}));
+}
+
+TEST(SimDisk, ADirectorySyncTakesItsOldEntriesAndLeavesLaterAndOtherOnes) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    DiskWorld world(seed);
+    ASSERT_TRUE(world.run(world.disk().make_directories("/d")));
+    ASSERT_TRUE(world.run(world.disk().sync_directory("/")));
+    world.open("/d/old");
+    world.open("/other");
+    rt::Scope scope(world.node().loop(0));
+    bool synced = false;
+    scope.spawn([](rt::Disk& disk, bool& done) -> rt::Task<> {
+      EXPECT_TRUE(co_await disk.sync_directory("/d"));
+      done = true;
+    }(world.disk(), synced));
+    ASSERT_TRUE(world.world().step());  // The sync has begun.
+    scope.spawn([](rt::Disk& disk) -> rt::Task<> {
+      EXPECT_TRUE(co_await disk.open("/d/late", rt::OpenMode::kCreate));
+    }(world.disk()));
+    ASSERT_TRUE(world.world().run_until_idle(std::chrono::seconds(1)));
+    ASSERT_TRUE(synced);
+    world.crash(CrashKind::kPower);
+    seen.insert(world.names("/d") + "| " + world.names("/"));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"old | d/ ", "old | d/ other ", "late old | d/ ",
+                                         "late old | d/ other "}));
+}
+
 TEST(SimDisk, AtomicReplacementLeavesOldOrNewContent) {
   int replaced = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {

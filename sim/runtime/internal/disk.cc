@@ -99,12 +99,12 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
 void SimDisk::complete(InFlight& in_flight) {
   rt::DiskOperation& operation = *in_flight.operation;
   const std::uint64_t version = in_flight.sync_version;
-  forget(in_flight);
+  drop(in_flight);
   perform(operation, version);
   loop_->post(operation);
 }
 
-void SimDisk::forget(InFlight& in_flight) {
+void SimDisk::drop(InFlight& in_flight) {
   in_flight.operation->runtime = nullptr;
   const std::size_t index = in_flight.index;
   std::swap(in_flight_[index], in_flight_.back());
@@ -169,7 +169,7 @@ void SimDisk::abandon(rt::DiskOperation& operation) {
   if (operation.runtime != nullptr) {
     auto& in_flight = *static_cast<InFlight*>(operation.runtime);
     loop_->simulation().cancel(in_flight.ticket);
-    forget(in_flight);
+    drop(in_flight);
   }
   loop_->withdraw(operation);
 }

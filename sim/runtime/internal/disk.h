@@ -74,7 +74,7 @@ class SimDisk final : public rt::Disk {
   void perform_write(rt::DiskOperation& operation, const SimFile& file);
   void perform_sync(rt::DiskOperation& operation, const SimFile& file, std::uint64_t version);
   void complete(InFlight& in_flight);
-  void forget(InFlight& in_flight);
+  void drop(InFlight& in_flight);
   void leave_unfinished(const rt::DiskOperation& operation);
 
   SimLoop* loop_;

@@ -179,14 +179,11 @@ bool Link::take_in(std::size_t side, rt::NetOperation& operation, std::size_t ro
   return true;
 }
 
+// Each segment has an event of its own; whichever comes first delivers the oldest segment.
 void Link::put(std::size_t from, Segment segment, base::Duration extra) {
-  Pipe& pipe = pipes_[from];
-  Simulation& world = network_->simulation();
-  const base::Instant at = std::max(pipe.last_arrival, world.now() + delay() + extra);
-  pipe.last_arrival = at;
-  pipe.under_way.push_back(std::move(segment));
-  world.schedule(at - world.now(), pipe.lane,
-                 [self = shared_from_this(), from] { self->segment_due(from); });
+  pipes_[from].under_way.push_back(std::move(segment));
+  network_->simulation().schedule(delay() + extra, pipes_[from].lane,
+                                  [self = shared_from_this(), from] { self->segment_due(from); });
 }
 
 void Link::segment_due(std::size_t from) {

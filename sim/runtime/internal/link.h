@@ -59,7 +59,6 @@ class Link : public std::enable_shared_from_this<Link> {
     std::size_t first_used = 0;  // bytes of arrived.front() that were read
     std::size_t arrived_bytes = 0;
     std::size_t held_bytes = 0;  // under way and arrived
-    base::Instant last_arrival;
     std::uint64_t lane = 0;
     std::size_t held_back = 0;  // segments whose instant passed while the network was cut
     bool ended = false;
