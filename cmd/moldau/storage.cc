@@ -16,13 +16,15 @@ struct FormatOptions {
   broker::FormatRequest request;
 };
 
-int with_loop(const std::function<rt::Task<int>(rt::Loop&)>& task) {
+// Runs a task that is made from a loop and the given arguments.
+template <class Make, class... Arguments>
+int run_on_loop(Make make, const Arguments&... arguments) {
   auto runtime = io::Runtime::create({.cores = 1, .disk = io::DiskBackend::kWorkers});
   if (!runtime) {
     std::cerr << "moldau: " << runtime.error().to_string() << "\n";
     return kExitFailed;
   }
-  return (*runtime)->run(task((*runtime)->loop(0)));
+  return (*runtime)->run(make((*runtime)->loop(0), arguments...));
 }
 
 rt::Task<int> format_task(rt::Loop& loop, const config::BrokerConfig& config,
@@ -51,7 +53,7 @@ int format(const FormatOptions& options) {
   if (config.quorum.voters.empty() && !request.no_initial_controllers && config.combined()) {
     request.standalone = true;
   }
-  return with_loop([&](rt::Loop& loop) { return format_task(loop, config, request); });
+  return run_on_loop(&format_task, config, request);
 }
 
 rt::Task<int> info_task(rt::Loop& loop, const config::BrokerConfig& config) {
@@ -81,7 +83,7 @@ rt::Task<int> info_task(rt::Loop& loop, const config::BrokerConfig& config) {
 int info(const NodeOptions& options) {
   const auto loaded = options.load();
   if (!loaded) return loaded.error();
-  return with_loop([&](rt::Loop& loop) { return info_task(loop, loaded->config); });
+  return run_on_loop(&info_task, loaded->config);
 }
 
 rt::Task<int> uuid_task(rt::Loop& loop) {
@@ -125,7 +127,7 @@ void add_storage(CLI::App& app, Action& action) {
 
   CLI::App* uuid = storage->add_subcommand("random-uuid", "Print a fresh cluster id");
   uuid->callback([&action] {
-    action = [] { return with_loop([](rt::Loop& loop) { return uuid_task(loop); }); };
+    action = [] { return run_on_loop(&uuid_task); };
   });
 }
 

@@ -16,6 +16,7 @@
 #include "broker/controller_channel.h"
 #include "rt/scope.h"
 #include "rt/sync.h"
+#include "rt/timed_event.h"
 #include "wire/broker_heartbeat_request.h"
 #include "wire/broker_heartbeat_response.h"
 #include "wire/broker_registration_request.h"

@@ -157,9 +157,12 @@ void MetadataPublisher::end_snapshot() {
   publish(std::move(image), snapshot_at_.last_offset, {});
 }
 
-std::unique_ptr<SnapshotContent> MetadataPublisher::open_snapshot() {
-  if (failed_ || !loader_.image().metadata_version()) return nullptr;
-  return std::make_unique<ImageSnapshot>(loader_.image());
+std::optional<OpenedSnapshot> MetadataPublisher::open_snapshot() {
+  if (failed_ || !loader_.image().metadata_version()) return std::nullopt;
+  const metadata::Provenance& at = loader_.provenance();
+  return OpenedSnapshot{.content = std::make_unique<ImageSnapshot>(loader_.image()),
+                        .id = {.offset = at.last_offset + 1, .epoch = at.last_epoch},
+                        .last_contained_log_time = at.last_append_time};
 }
 
 void MetadataPublisher::publish(metadata::Image image, base::Offset offset,

@@ -65,7 +65,7 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   void end_snapshot() override;
   void handle_leader_change(const raft::LeaderAndEpoch&) override {}
   // SnapshotSource
-  std::unique_ptr<SnapshotContent> open_snapshot() override;
+  std::optional<OpenedSnapshot> open_snapshot() override;
 
  private:
   // What one loop has to do for one image.

@@ -64,8 +64,8 @@ rt::Task<LogResult<void>> CommitFeed::advance(rt::StopToken token) {
                               " and no snapshot holds what is before");
   }
   const base::Offset upto = high_watermark_;
-  const auto batches = co_await log_->read(
-      raft::ReadLog{.from = next_, .upto = upto, .bytes_max = kTellBytes});
+  const auto batches =
+      co_await log_->read(raft::ReadLog{.from = next_, .upto = upto, .bytes_max = kTellBytes});
   if (token.stop_requested()) co_return {};
   if (!batches && next_ < log_->start_offset()) co_return {};  // it went meanwhile: next time round
   co_return tell(CO_TRY(std::move(batches)));

@@ -1,7 +1,7 @@
-// The RaftDriver of a node: one core, its disk, and the tasks between them. step() gives the core an
-// input and queues what it orders; one task carries the orders out, first to last, so that nothing
-// is sent or answered before what it rests on is written. The log's own sync runs beside it and
-// comes back as an input.
+// The RaftDriver of a node: one core, its disk, and the tasks between them. step() gives the core
+// an input and queues what it orders; one task carries the orders out, first to last, so that
+// nothing is sent or answered before what it rests on is written. The log's own sync runs beside it
+// and comes back as an input.
 #pragma once
 
 #include <deque>
@@ -20,6 +20,7 @@
 #include "rt/loop.h"
 #include "rt/scope.h"
 #include "rt/sync.h"
+#include "rt/timed_event.h"
 
 namespace moldau::broker {
 
@@ -52,8 +53,8 @@ class LoopRaftDriver final : public RaftDriver {
   const std::optional<std::string>& failed() const override { return failed_; }
 
   rt::Task<wire::VoteResponse> vote(wire::VoteRequest request, RaftRequestInfo info) override;
-  rt::Task<wire::BeginQuorumEpochResponse> begin_quorum_epoch(
-      wire::BeginQuorumEpochRequest request, RaftRequestInfo info) override;
+  rt::Task<wire::BeginQuorumEpochResponse> begin_quorum_epoch(wire::BeginQuorumEpochRequest request,
+                                                              RaftRequestInfo info) override;
   rt::Task<wire::EndQuorumEpochResponse> end_quorum_epoch(wire::EndQuorumEpochRequest request,
                                                           RaftRequestInfo info) override;
   rt::Task<wire::FetchResponse> fetch(wire::FetchRequest request, RaftRequestInfo info) override;
@@ -88,12 +89,12 @@ class LoopRaftDriver final : public RaftDriver {
   rt::Task<WireResponse> serve(WireRequest request, RaftRequestInfo info);
   void note_leadership();
   void fail(std::string why);
-  void answer_nobody();
+  void log_role();
 
   rt::Loop* loop_;
   RaftDriverOptions options_;
   std::unique_ptr<MetadataLog> log_;
-  std::map<base::BrokerId, storage::Registration> registrations_;
+  RecoveredLog recovered_;  // its log and election are the core's
   base::LeaderEpoch recovered_epoch_;
   raft::Raft core_;
   CommitFeed feed_;
@@ -108,8 +109,18 @@ class LoopRaftDriver final : public RaftDriver {
   raft::RequestId next_request_{1};
   // While leading: commits of this epoch can be waited for.
   std::optional<base::LeaderEpoch> leading_epoch_;
+  // Of the leadership that ended last: what was committed by then still counts.
+  struct LastLead {
+    base::LeaderEpoch epoch{-1};
+    base::Offset committed{0};
+  };
+  LastLead last_lead_;
+  base::Offset committed_{0};
+  raft::Role role_ = raft::Role::kUnattached;  // last logged, with its epoch
+  base::LeaderEpoch role_epoch_{-1};
+  std::string last_fault_;
   std::optional<std::string> failed_;
-  rt::Signal drained_;
+  rt::TimedEvent* drained_ = nullptr;  // of shut_down()
   rt::Scope scope_;
 };
 

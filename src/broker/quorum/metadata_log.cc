@@ -101,10 +101,8 @@ rt::Task<LogResult<void>> MetadataLog::recover_snapshots() {
   for (const storage::SnapshotFile& file : files) {
     if (file.name.end_offset < recovered_.log.start_offset()) continue;
     const raft::SnapshotId id = id_of(file.name);
-    const auto head = raft::read_snapshot_head(
-        CO_TRY(co_await read(raft::ReadSnapshot{.id = id,
-                                                .position = 0,
-                                                .bytes_max = kSnapshotHeadBytes})));
+    const auto head = raft::read_snapshot_head(CO_TRY(co_await read(
+        raft::ReadSnapshot{.id = id, .position = 0, .bytes_max = kSnapshotHeadBytes})));
     if (!head) {
       co_return std::unexpected("the snapshot " + path_ + "/" + storage::to_file_name(file.name) +
                                 " cannot be read: " + head.error());
@@ -131,13 +129,12 @@ rt::Task<LogResult<void>> MetadataLog::recover_batches() {
   const base::Offset end = log_->end_offset();
   raft::LogSummary& log = recovered_.log;
   while (log.end_offset() < end) {
-    const auto part = CO_TRY(co_await read(raft::ReadLog{
-        .from = log.end_offset(), .upto = end, .bytes_max = kRecoveryReadBytes}));
+    const auto part = CO_TRY(co_await read(
+        raft::ReadLog{.from = log.end_offset(), .upto = end, .bytes_max = kRecoveryReadBytes}));
     const auto scan = raft::scan_batches(
-        part.flatten(),
-        {.next_offset = log.end_offset(),
-         .epoch_min = log.last_epoch(),
-         .epoch_max = base::LeaderEpoch(std::numeric_limits<std::int32_t>::max())});
+        part.flatten(), {.next_offset = log.end_offset(),
+                         .epoch_min = log.last_epoch(),
+                         .epoch_max = base::LeaderEpoch(std::numeric_limits<std::int32_t>::max())});
     for (const raft::BatchSummary& batch : scan.batches) log.append(batch);
     record::BatchIterator batches(scan.bytes.flatten());
     while (true) {
@@ -165,7 +162,8 @@ LogResult<void> MetadataLog::note_registrations(const std::vector<base::SharedBy
   constexpr std::byte kFrameVersion{wire::kMetadataFrameVersion};
   constexpr std::byte kRegisterBroker{0};
   for (const base::SharedBytes& value : values) {
-    if (value.size() < 2 || value.data()[0] != kFrameVersion || value.data()[1] != kRegisterBroker) {
+    if (value.size() < 2 || value.data()[0] != kFrameVersion ||
+        value.data()[1] != kRegisterBroker) {
       continue;
     }
     const auto record = metadata::decode_record(value);
@@ -214,8 +212,26 @@ rt::Task<LogResult<void>> MetadataLog::write_election(raft::ElectionState state,
 rt::Task<LogResult<std::optional<FetchedSnapshot>>> MetadataLog::perform(
     raft::LogOperation operation) {
   const raft::LogSequence sequence = operation.sequence;
-  co_return co_await std::visit(
-      [&](auto& what) { return run(sequence, std::move(what)); }, operation.what);
+  auto& what = operation.what;
+  if (auto* op = std::get_if<raft::log_op::Append>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  if (auto* op = std::get_if<raft::log_op::TruncateTo>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  if (auto* op = std::get_if<raft::log_op::TruncateFully>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  if (auto* op = std::get_if<raft::log_op::StartAt>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  if (auto* op = std::get_if<raft::log_op::RemoveSnapshots>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  if (auto* op = std::get_if<raft::log_op::SnapshotChunk>(&what)) {
+    co_return co_await run(sequence, std::move(*op));
+  }
+  co_return co_await run(sequence, std::get<raft::log_op::DropPartialSnapshot>(what));
 }
 
 rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
@@ -228,8 +244,11 @@ rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
     if (!next->has_value()) break;
     batches.push_back((*next)->stored());
   }
-  const auto& store = storage_->store(loop_->index());
-  while (!store.has_room()) co_await store.room({});
+  auto& store = storage_->store(loop_->index());
+  while (!store.has_room()) {
+    co_await store.room(events_.token);
+    if (events_.token.stop_requested()) co_return std::unexpected(std::string("stopped"));
+  }
   CO_TRY(sentence(log_->append_as_follower(std::move(batches))));
   wrote(sequence, log_->end_offset());
   co_return std::nullopt;
@@ -337,14 +356,14 @@ void MetadataLog::log_failed(storage::Log&, const storage::Error& error) {
 // ---- reading
 
 rt::Task<LogResult<base::ByteChain>> MetadataLog::read(raft::ReadLog what) {
-  auto result = CO_TRY(sentence(co_await log_->read(
-      {.from = what.from, .upto = what.upto, .bytes_max = what.bytes_max})));
+  auto result = CO_TRY(sentence(
+      co_await log_->read({.from = what.from, .upto = what.upto, .bytes_max = what.bytes_max})));
   co_return std::move(result.batches);
 }
 
 rt::Task<LogResult<base::SharedBytes>> MetadataLog::read(raft::ReadSnapshot what) {
-  co_return sentence(co_await storage::read_snapshot_part(
-      loop_->disk(), path_, name_of(what.id), what.position, what.bytes_max));
+  co_return sentence(co_await storage::read_snapshot_part(loop_->disk(), path_, name_of(what.id),
+                                                          what.position, what.bytes_max));
 }
 
 rt::Task<LogResult<base::SharedBytes>> MetadataLog::read_whole(raft::SnapshotId id) {
@@ -353,8 +372,8 @@ rt::Task<LogResult<base::SharedBytes>> MetadataLog::read_whole(raft::SnapshotId 
 
 rt::Task<LogResult<bool>> MetadataLog::is_batch_border(base::Offset offset) {
   if (offset == log_->end_offset() || offset == log_->log_start_offset()) co_return true;
-  const auto bytes = CO_TRY(co_await read(
-      raft::ReadLog{.from = offset, .upto = log_->end_offset(), .bytes_max = 1}));
+  const auto bytes = CO_TRY(
+      co_await read(raft::ReadLog{.from = offset, .upto = log_->end_offset(), .bytes_max = 1}));
   const auto batch = record::BatchView::parse(bytes.flatten());
   co_return batch.has_value() && batch->header().base_offset == offset;
 }

@@ -1,10 +1,10 @@
 // MetadataLog is the disk of one raft replica: the log __cluster_metadata-0, the file quorum-state
 // beside it, and the snapshots. It does what the core orders, one operation at a time and in order,
 // and tells how far the log is durable. open() recovers: the whole log is read and checked again
-// (Kafka's rule: no recovery point is trusted for it), cut at the first batch that is not right, and
-// emptied when the newest snapshot is ahead of it.
-// Every error is a sentence; after one of a write the replica must stop. One loop.
-// Source: raft/.../internals/KafkaRaftLog.java, FileQuorumStateStore.java.
+// (Kafka's rule: no recovery point is trusted for it), cut at the first batch that is not right,
+// and emptied when the newest snapshot is ahead of it. Every error is a sentence; after one of a
+// write the replica must stop. One loop. Source: raft/.../internals/KafkaRaftLog.java,
+// FileQuorumStateStore.java.
 #pragma once
 
 #include <deque>
@@ -23,6 +23,7 @@
 #include "raft/log_summary.h"
 #include "raft/raft.h"
 #include "rt/loop.h"
+#include "rt/stop.h"
 #include "rt/task.h"
 #include "storage/journal_evidence.h"
 #include "storage/log.h"
@@ -55,6 +56,7 @@ class MetadataLog final : public storage::LogListener {
     // Everything up to and including that operation is durable.
     std::function<void(raft::LogSequence)> durable;
     std::function<void(std::string)> failed;
+    rt::StopToken token;  // ends a wait for room in the log
   };
 
   [[nodiscard]] static rt::Task<LogResult<std::unique_ptr<MetadataLog>>> open(

@@ -1,5 +1,5 @@
-// From a node's settings to its quorum: the options of the raft driver, and the records that a freshly
-// formatted directory brings along.
+// From a node's settings to its quorum: the options of the raft driver, and the records that a
+// freshly formatted directory brings along.
 #pragma once
 
 #include <expected>
@@ -28,8 +28,8 @@ struct QuorumParts {
     rt::Loop& loop, storage::Storage& storage, const config::BrokerConfig& config,
     QuorumParts parts);
 
-// The records of bootstrap.checkpoint (written by format up to Kafka 4.3); our defaults when the file
-// is not there.
+// The records of bootstrap.checkpoint (written by format up to Kafka 4.3); our defaults when the
+// file is not there.
 [[nodiscard]] rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(
     rt::Loop& loop, storage::Storage& storage);
 

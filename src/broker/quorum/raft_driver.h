@@ -71,15 +71,16 @@ struct RaftRequestInfo {
 class RaftDriver {
  public:
   // Opens and recovers log, quorum-state and snapshots. The error is a sentence for the operator.
-  // The metadata log is opened through Storage (open_metadata_log), whose journals wait for evidence.
+  // The metadata log is opened through Storage (open_metadata_log), whose journals wait for
+  // evidence.
   [[nodiscard]] static rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open(
       rt::Loop& loop, storage::Storage& storage, RaftDriverOptions options);
 
   virtual ~RaftDriver() = default;
 
-  // What decides whether a journal may be replayed, read from log, snapshot and quorum-state as they
-  // lie on disk: the newest RegisterBrokerRecord of `node` (committed or not) and the highest epoch.
-  // Before start(): the first election raises the epoch.
+  // What decides whether a journal may be replayed, read from log, snapshot and quorum-state as
+  // they lie on disk: the newest RegisterBrokerRecord of `node` (committed or not) and the highest
+  // epoch. Before start(): the first election raises the epoch.
   [[nodiscard]] virtual rt::Task<std::expected<storage::JournalEvidence, std::string>>
   journal_evidence(base::BrokerId node) = 0;
 
@@ -99,8 +100,8 @@ class RaftDriver {
   // ---- for the controller, while it leads
 
   // Appends one atomic batch in `epoch`: it is in the log's order when this returns, and committed
-  // or lost later. At most raft::kAtomicRecordsMax records and raft::kRaftBatchBytesMax bytes, at least
-  // one record. kNotController when we do not lead that epoch.
+  // or lost later. At most raft::kAtomicRecordsMax records and raft::kRaftBatchBytesMax bytes, at
+  // least one record. kNotController when we do not lead that epoch.
   [[nodiscard]] virtual std::expected<AppendedBatch, wire::ErrorCode> append(
       base::LeaderEpoch epoch, std::span<const base::SharedBytes> records) = 0;
   // Where the next append() will start.

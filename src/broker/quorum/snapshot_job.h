@@ -1,7 +1,7 @@
 // SnapshotJob decides when a snapshot of the metadata log is due (bytes or time since the last one,
-// KIP-630), and writes it: piece by piece, so that neither the loop nor the quorum waits for it. One
-// at a time. It tells the driver when a snapshot is durable. One loop.
-// Source: metadata/.../image/publisher/SnapshotGenerator.java.
+// KIP-630), and writes it: piece by piece, so that neither the loop nor the quorum waits for it.
+// One at a time. It tells the driver when a snapshot is durable. One loop. Source:
+// metadata/.../image/publisher/SnapshotGenerator.java.
 #pragma once
 
 #include <chrono>
