@@ -25,6 +25,10 @@
 
 namespace moldau::storage {
 
+namespace internal {
+struct StorageState;
+}
+
 // The metadata log's directory name (frozen).
 inline constexpr std::string_view kMetadataLogName = "__cluster_metadata-0";
 inline constexpr std::string_view kBootstrapCheckpointName = "bootstrap.checkpoint";
@@ -64,9 +68,10 @@ struct DataDirectoryOptions {
 
 class DataDirectory {
  public:
-  // Takes the lock, reads everything, gives the directory an id when it has none, and removes the
-  // clean-shutdown marker (after it is read). Leftover "-delete" directories are listed in
-  // to_delete(). Refuses sub-directories that are no partitions, as Kafka does.
+  // Takes the lock, reads everything and gives the directory an id when it has none. Leftover
+  // "-delete" directories are listed in to_delete(). Refuses sub-directories that are no
+  // partitions, as Kafka does. The clean-shutdown marker stays until Storage::recover() has used
+  // it.
   [[nodiscard]] static rt::Task<Result<std::unique_ptr<DataDirectory>>> open(
       rt::Loop& loop, DataDirectoryOptions options);
   ~DataDirectory();
@@ -74,10 +79,12 @@ class DataDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const base::DirectoryId& id() const { return id_; }
   [[nodiscard]] const MetaProperties& meta() const { return meta_; }
-  // Set when the node before us stopped cleanly; was_ours is decided by the journal's seal.
+  // Set when the process before us, ours or Apache Kafka, stopped cleanly.
   [[nodiscard]] const std::optional<CleanShutdown>& clean_shutdown() const {
     return clean_shutdown_;
   }
+  // We stopped cleanly and nothing else ran since: the checkpoints are exact. Known after recovery.
+  [[nodiscard]] bool stopped_by_us() const { return stopped_by_us_; }
   [[nodiscard]] const std::map<base::TopicPartition, FoundPartition>& partitions() const {
     return partitions_;
   }
@@ -90,7 +97,7 @@ class DataDirectory {
   [[nodiscard]] rt::Task<Result<void>> make_stray(base::TopicPartition partition);
 
  private:
-  friend class Storage;
+  friend struct internal::StorageState;
   DataDirectory(rt::Loop& loop, DataDirectoryOptions options);
   rt::Task<Result<void>> load();
   rt::Task<Result<void>> load_meta();
@@ -105,6 +112,7 @@ class DataDirectory {
   base::DirectoryId id_;
   MetaProperties meta_;
   std::optional<CleanShutdown> clean_shutdown_;
+  bool stopped_by_us_ = false;
   std::map<base::TopicPartition, FoundPartition> partitions_;
   std::vector<std::string> to_delete_;
 };

@@ -39,7 +39,8 @@ class Log;
 class LogStore;
 namespace internal {
 struct LogState;
-}
+struct Segment;
+}  // namespace internal
 
 // Told on the log's loop, from the round that made the difference: do little, do not wait.
 class LogListener {
@@ -182,6 +183,17 @@ class Log {
  private:
   friend class LogStore;
   explicit Log(std::unique_ptr<internal::LogState> state);
+  [[nodiscard]] rt::Task<Result<void>> load_files();
+
+  struct Lookup {
+    base::Offset from{0};
+    base::Offset upto{0};
+    base::Timestamp timestamp{-1};  // the first record at or after it,
+    bool largest = false;           // or the largest of the first batch that reaches it
+  };
+  [[nodiscard]] rt::Task<Result<std::optional<FoundOffset>>> find_record(Lookup lookup);
+  [[nodiscard]] rt::Task<Result<std::size_t>> count_expired();
+  [[nodiscard]] rt::Task<Result<void>> learn_largest(std::shared_ptr<internal::Segment> segment);
 
   std::unique_ptr<internal::LogState> state_;
 };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/ids.h"
 #include "rt/loop.h"
@@ -28,6 +29,9 @@ struct LogStoreOptions {
   // Bytes of one partition in one round from which on its own file is synced instead of the
   // journal.
   std::size_t in_place_bytes = std::size_t{96} << 10;
+  // Appended bytes after which a producer snapshot is taken, so that recovery reads no more than
+  // this.
+  std::uint64_t checkpoint_bytes = std::uint64_t{16} << 20;
   // Opening and recovery of logs that run at one time.
   std::size_t opening_max = 32;
 };
@@ -55,8 +59,10 @@ struct LogStoreStats {
 };
 
 namespace internal {
+struct LogOffsets;
 struct StoreState;
-}
+struct StorageState;
+}  // namespace internal
 
 class LogStore {
  public:
@@ -87,7 +93,20 @@ class LogStore {
 
  private:
   friend class Storage;
+  friend struct internal::StorageState;
   LogStore(rt::Loop& loop, LogStoreOptions options);
+  [[nodiscard]] rt::Task<> retire(Log& log);
+  void drop(Log& log);
+  // For Storage; `directory` selects the logs that lie in it.
+  [[nodiscard]] rt::Task<> start();
+  [[nodiscard]] rt::Task<> stop();
+  [[nodiscard]] rt::Task<std::vector<internal::LogOffsets>> offsets(const DataDirectory* directory);
+  [[nodiscard]] rt::Task<std::vector<base::TopicPartition>> left(const DataDirectory* directory);
+  [[nodiscard]] rt::Task<> apply_retention();
+  [[nodiscard]] rt::Task<> set_disk_full(const DataDirectory* directory, bool full);
+  [[nodiscard]] rt::Task<> close_one(Log& log, std::vector<const DataDirectory*>& failed);
+  // Closes all logs; the directories where that failed for one are in the result.
+  [[nodiscard]] rt::Task<std::vector<const DataDirectory*>> close_all();
 
   std::unique_ptr<internal::StoreState> state_;
 };

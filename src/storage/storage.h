@@ -3,9 +3,8 @@
 //   1. open(): locks and reads the directories. No partition is opened.
 //   2. The broker opens the metadata log (open_metadata_log) and learns its last registration and
 //      quorum epoch, before any election.
-//   3. recover(evidence): replays or discards the journals. From then on partitions may be opened,
-//   in
-//      any order and from any loop, each ready as soon as its own open() returns.
+//   3. recover(evidence): replays or discards the journals. From then on partitions may be opened
+//      in any order and from any loop, each ready as soon as its own open() returns.
 //   4. start(): background work begins: checkpoints, retention, preparing the journal. Until a
 //      journal is ready (and whenever it cannot take more) commits sync in place.
 //   5. raise_quorum_epoch() is awaited before a higher epoch is made durable in quorum-state.
@@ -77,7 +76,7 @@ class Storage {
   [[nodiscard]] rt::Task<Result<Log*>> open_metadata_log(LogOptions options, LogListener* listener);
   [[nodiscard]] rt::Task<Result<std::vector<JournalOutcome>>> recover(JournalEvidence evidence);
   void start();
-  [[nodiscard]] rt::Task<void> raise_quorum_epoch(base::LeaderEpoch epoch);
+  [[nodiscard]] rt::Task<Result<void>> raise_quorum_epoch(base::LeaderEpoch epoch);
   // The broker epoch goes into the clean-shutdown marker.
   [[nodiscard]] rt::Task<Result<void>> close(base::BrokerEpoch broker_epoch);
 

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 CPP = {".cc", ".h"}
-TEST_SUFFIXES = ("_test.cc", "_fuzz.cc", "_bench.cc")
+TEST_SUFFIXES = ("_test.cc", "_test.h", "_fuzz.cc", "_bench.cc")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 
 

@@ -1,0 +1,460 @@
+#include "storage/internal/log_loader.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/result.h"
+#include "logstate/producer_snapshot.h"
+#include "storage/internal/file_names.h"
+#include "storage/internal/log_files.h"
+#include "storage/internal/store_state.h"
+
+namespace moldau::storage::internal {
+
+namespace {
+
+constexpr std::uint64_t kNoCrc = std::numeric_limits<std::uint64_t>::max();
+
+rt::Disk& disk_of(const LogState& log) { return log.store->loop->disk(); }
+base::Logger& logger_of(const LogState& log) { return log.store->loop->log(); }
+
+}  // namespace
+
+rt::Task<Result<void>> LogLoader::load() {
+  CO_TRY(co_await list_files());
+  CO_TRY(co_await load_epochs());
+  LogState& log = *log_;
+  log.log_start = found_.log_start_offset.value_or(base::Offset(0));
+  if (!log.segments.empty()) {
+    log.log_start = std::max(log.log_start, log.segments.front()->base_offset);
+    next_offset_ = log.segments.front()->base_offset;
+    if (clean_) {
+      CO_TRY(co_await load_clean());
+    } else {
+      CO_TRY(co_await recover());
+    }
+  }
+  co_return co_await finish();
+}
+
+// --- Files ------------------------------------------------------------------------------------
+
+rt::Task<Result<void>> LogLoader::list_files() {
+  const auto entries = co_await disk_of(*log_).list(log_->path);
+  if (!entries) co_return io_error("list", log_->path, entries.error());
+  log_->directory_exists = true;
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory) CO_TRY(co_await take_file(entry.name));
+  }
+  std::ranges::sort(log_->segments, {}, &Segment::base_offset);
+  std::ranges::sort(log_->producer_snapshots);
+  co_return co_await remove_orphans();
+}
+
+rt::Task<Result<void>> LogLoader::take_file(std::string name) {
+  LogState& log = *log_;
+  if (name.ends_with(".checkpoint.deleted") || name.ends_with(".checkpoint")) {
+    co_return Result<void>();  // Snapshots of the metadata log are the raft driver's.
+  }
+  if (name.ends_with(kDeletedSuffix) || name.ends_with(kCleanedSuffix) || name.ends_with(".tmp")) {
+    co_return co_await remove_file(std::move(name));
+  }
+  if (name.ends_with(kSwapSuffix)) {
+    co_return error(ErrorCode::kKafkaStorageError,
+                    log.path + "/" + name +
+                        " is left from a compaction that was interrupted: let Apache Kafka finish "
+                        "it, or remove the file");
+  }
+  if (name == kLeaderEpochName) has_epoch_file_ = true;
+  if (const auto base = offset_of_file(name, kLogSuffix); base.has_value()) {
+    const auto info = co_await disk_of(log).info(log.path + "/" + name);
+    if (!info) co_return io_error("look at", log.path + "/" + name, info.error());
+    auto segment = std::make_shared<Segment>(*base);
+    segment->size = info->size;
+    segment->written = info->size;
+    segment->exists = true;
+    segment->created = log.store->loop->wall_now();
+    log.segments.push_back(std::move(segment));
+  } else if (const auto offsets = offset_of_file(name, kOffsetIndexSuffix); offsets.has_value()) {
+    offset_indexes_.push_back(*offsets);
+  } else if (const auto times = offset_of_file(name, kTimeIndexSuffix); times.has_value()) {
+    time_indexes_.push_back(*times);
+  } else if (const auto at = offset_of_file(name, kProducerSnapshotSuffix); at.has_value()) {
+    log.producer_snapshots.push_back(*at);
+  } else if (const auto txns = offset_of_file(name, kTxnIndexSuffix); txns.has_value()) {
+    txn_indexes_.push_back(*txns);
+  }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::remove_file(std::string name) {
+  const std::string path = log_->path + "/" + name;
+  const auto removed = co_await disk_of(*log_).remove(path);
+  if (!removed) co_return io_error("remove", path, removed.error());
+  co_return Result<void>();
+}
+
+// Indexes without their log.
+rt::Task<Result<void>> LogLoader::remove_orphans() {
+  const auto has_log = [this](base::Offset base) {
+    return std::ranges::binary_search(log_->segments, base, {}, &Segment::base_offset);
+  };
+  for (const base::Offset base : offset_indexes_) {
+    if (!has_log(base)) CO_TRY(co_await remove_file(file_name(base, kOffsetIndexSuffix)));
+  }
+  for (const SegmentRef& segment : log_->segments) {
+    segment->has_txn_index = std::ranges::count(txn_indexes_, segment->base_offset) > 0;
+  }
+  for (const base::Offset base : time_indexes_) {
+    if (!has_log(base)) CO_TRY(co_await remove_file(file_name(base, kTimeIndexSuffix)));
+  }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::load_epochs() {
+  if (!has_epoch_file_) co_return Result<void>();
+  const std::string path = log_->path + "/" + std::string(kLeaderEpochName);
+  const auto content = co_await rt::read_file(disk_of(*log_), path);
+  if (!content) co_return io_error("read", path, content.error());
+  const auto entries = logstate::decode_leader_epochs(content->text());
+  if (!entries) {
+    LOG_ERROR(logger_of(*log_), "storage", "{} is damaged: {}; epochs are taken from the batches",
+              path, entries.error());
+    co_return Result<void>();
+  }
+  for (const logstate::EpochEntry& entry : *entries) {
+    log_->epochs.assign(entry.epoch, entry.start_offset);
+  }
+  co_return Result<void>();
+}
+
+// The newest snapshot that can be read and is not above `upto` (nor below the log's start).
+rt::Task<Result<void>> LogLoader::load_producers(base::Offset upto) {
+  LogState& log = *log_;
+  logstate::ProducerState& producers = log.producer_state();
+  producers.clear(log.segments.front()->base_offset);
+  while (!log.producer_snapshots.empty()) {
+    const base::Offset newest = log.producer_snapshots.back();
+    const std::string path = log.file_path(newest, kProducerSnapshotSuffix);
+    if (newest <= upto && newest > log.segments.front()->base_offset) {
+      const auto content = co_await rt::read_file(disk_of(log), path);
+      if (!content) co_return io_error("read", path, content.error());
+      const auto entries = logstate::decode_producer_snapshot(content->span());
+      if (entries) {
+        producers.load(*entries, newest, log.store->loop->wall_now(),
+                       log.options.producer_id_expiration.count());
+        break;
+      }
+      LOG_WARN(logger_of(log), "storage", "dropping {}: {}", path, entries.error());
+    }
+    co_await remove_producer_snapshots(log, newest, newest + 1);
+  }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::load_first_timestamp() {
+  Segment& active = log_->active();
+  if (active.size == 0 || active.first_timestamp.has_value()) co_return Result<void>();
+  const auto file = CO_TRY(co_await open_segment(*log_, log_->segments.back()));
+  base::ByteBuffer buffer(record::kBatchHeaderBytes);
+  const auto count =
+      co_await disk_of(*log_).read_at(file, 0, buffer.extend(record::kBatchHeaderBytes));
+  if (!count) co_return io_error("read", file->path(), count.error());
+  buffer.shrink(*count);
+  if (const auto header = record::parse_header(buffer.span()); header) {
+    active.first_timestamp = header->max_timestamp;
+  }
+  co_return Result<void>();
+}
+
+// Rebuilds the producers of a log that was cut back to `upto`.
+rt::Task<Result<void>> LogLoader::reload_producers(base::Offset upto) {
+  LogState& log = *log_;
+  const bool had_none = log.producer_state().producers().empty();
+  CO_TRY(co_await load_producers(upto));
+  walking_ = nullptr;
+  for (std::size_t index = 0; index < log.segments.size() && !had_none; ++index) {
+    const SegmentRef segment = log.segments[index];
+    const bool last = index + 1 == log.segments.size();
+    if (!last && log.segments[index + 1]->base_offset <= log.producers->end_offset()) continue;
+    const std::uint64_t from =
+        CO_TRY(co_await position_for(log, segment, log.producers->end_offset()));
+    const auto file = CO_TRY(co_await open_segment(log, segment));
+    CO_TRY(co_await scan_segment(*log.store->loop, file,
+                                 {.from = from,
+                                  .upto = segment->written,
+                                  .crc_from = kNoCrc,
+                                  .offset_min = segment->base_offset},
+                                 *this));
+  }
+  log.producers->set_end_offset(upto);
+  co_return Result<void>();
+}
+
+// --- After a clean stop -------------------------------------------------------------------------
+
+rt::Task<Result<void>> LogLoader::load_clean() {
+  LogState& log = *log_;
+  for (const SegmentRef& segment : log.segments) segment->synced = segment->written;
+  const SegmentRef active = log.segments.back();
+  next_offset_ = active->base_offset;
+  CO_TRY(co_await load_producers(base::Offset(std::numeric_limits<std::int64_t>::max())));
+  CO_TRY(co_await load_index(log, active));
+  // From the last entry of the index, or from where the producer snapshot ends when that is before.
+  std::uint64_t from = active->index.offsets().empty()
+                           ? 0
+                           : static_cast<std::uint64_t>(active->index.offsets().back().position);
+  if (log.producers->end_offset() < active->base_offset) {
+    co_return co_await walk_from(log.producers->end_offset());
+  }
+  if (const auto position = active->index.position_for(log.producers->end_offset())) {
+    from = std::min(from, *position);
+  }
+  const auto file = CO_TRY(co_await open_segment(log, active));
+  walking_ = nullptr;  // The index is complete: headers only move the end and the producers.
+  const ScanEnd end = CO_TRY(co_await scan_segment(
+      *log.store->loop, file,
+      {.from = from, .upto = active->size, .crc_from = kNoCrc, .offset_min = active->base_offset},
+      *this));
+  if (!end.fault.empty()) {
+    co_return error(ErrorCode::kCorruptMessage,
+                    "log file " + file->path() + " is damaged at byte " +
+                        std::to_string(end.position) + ": " + end.fault);
+  }
+  co_return Result<void>();
+}
+
+// --- After any other stop -----------------------------------------------------------------------
+
+rt::Task<Result<void>> LogLoader::recover() {
+  LogState& log = *log_;
+  const base::Offset first = log.segments.front()->base_offset;
+  const base::Offset recovery_point =
+      log.is_metadata() ? first : found_.recovery_point.value_or(first);
+  log.recovery_point = std::max(recovery_point, first);
+  CO_TRY(co_await load_producers(base::Offset(std::numeric_limits<std::int64_t>::max())));
+  for (;;) {
+    const base::Offset start = std::min(log.producers->end_offset(), log.recovery_point);
+    CO_TRY(co_await walk_from(std::max(start, first)));
+    if (log.producers->end_offset() <= next_offset_) break;
+    // The snapshot is ahead of what survived: take an older one and walk again.
+    CO_TRY(co_await load_producers(next_offset_));
+  }
+  if (torn_bytes_ > 0) {
+    LOG_WARN(logger_of(log), "storage", "cut {} bytes off the end of {}: they were not whole",
+             torn_bytes_, log.path);
+    log.store->loop->mark("torn tail cut");
+    if (log.is_metadata()) log.store->loop->mark("metadata log truncated");
+  }
+  log.recovery_point = std::min(log.recovery_point, next_offset_);
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::walk_from(base::Offset start) {
+  LogState& log = *log_;
+  std::size_t index = 0;
+  while (index + 1 < log.segments.size() && log.segments[index + 1]->base_offset <= start) ++index;
+  note_interrupted_roll(index);
+  for (std::size_t below = 0; below < index; ++below) {
+    log.segments[below]->synced = log.segments[below]->written;
+  }
+  for (; index < log.segments.size(); ++index) {
+    if (!CO_TRY(co_await walk_segment(index, start))) break;
+  }
+  co_return Result<void>();
+}
+
+// A crash during a roll left the segment before the last one without its index, or the last one
+// without a snapshot at its base.
+void LogLoader::note_interrupted_roll(std::size_t first_walked) {
+  const auto& segments = log_->segments;
+  if (clean_ || segments.size() < 2 || first_walked >= segments.size()) return;
+  const base::Offset last = segments.back()->base_offset;
+  const base::Offset before = segments[segments.size() - 2]->base_offset;
+  const bool indexed = std::ranges::count(offset_indexes_, before) > 0;
+  const bool snapshot = std::ranges::binary_search(log_->producer_snapshots, last);
+  if (!indexed || !snapshot) log_->store->loop->mark("crash during a segment roll");
+}
+
+// A position of the segment at or before the batch with `start` that can be believed: the index may
+// be from before the crash, so the batch that an entry points to must be there and fit it.
+rt::Task<Result<std::uint64_t>> LogLoader::trusted_start(SegmentRef segment, base::Offset start) {
+  LogState& log = *log_;
+  const auto none = std::uint64_t{0};
+  const auto offsets_file =
+      co_await rt::read_file(disk_of(log), log.file_path(segment->base_offset, kOffsetIndexSuffix));
+  const auto times_file =
+      co_await rt::read_file(disk_of(log), log.file_path(segment->base_offset, kTimeIndexSuffix));
+  if (!offsets_file || !times_file) co_return none;
+  auto offsets = decode_offset_entries(offsets_file->span(), segment->size);
+  auto times = decode_time_entries(times_file->span());
+  if (!offsets || !times) co_return none;
+  const auto at = find_offset(*offsets, start - segment->base_offset - 1);
+  if (!at.has_value()) co_return none;
+  const OffsetEntry entry = (*offsets)[*at];
+  const auto file = CO_TRY(co_await open_segment(log, segment));
+  base::ByteBuffer buffer(record::kBatchHeaderBytes);
+  const auto count = co_await disk_of(log).read_at(file, static_cast<std::uint64_t>(entry.position),
+                                                   buffer.extend(record::kBatchHeaderBytes));
+  if (!count) co_return io_error("read", file->path(), count.error());
+  buffer.shrink(*count);
+  const auto header = record::parse_header(buffer.span());
+  if (!header || header->last_offset() != segment->base_offset + entry.relative_offset) {
+    co_return none;
+  }
+  // Entries up to this one stay, and the walk begins with its batch.
+  offsets->resize(*at + 1);
+  std::erase_if(
+      *times, [&](const TimeEntry& time) { return time.relative_offset > entry.relative_offset; });
+  segment->offsets_saved = offsets->size();
+  segment->times_saved = times->size();
+  segment->index.load(std::move(*offsets), std::move(*times));
+  co_return static_cast<std::uint64_t>(entry.position);
+}
+
+// False when the log ends here.
+rt::Task<Result<bool>> LogLoader::walk_segment(std::size_t index, base::Offset start) {
+  LogState& log = *log_;
+  walking_ = log.segments[index];
+  Segment& segment = *walking_;
+  segment.unload_index();
+  segment.offsets_saved = 0;
+  segment.times_saved = 0;
+  next_offset_ = std::max(next_offset_, segment.base_offset);
+  const std::uint64_t from =
+      start > segment.base_offset ? CO_TRY(co_await trusted_start(walking_, start)) : 0;
+  segment.index_loaded = true;
+  segment.index_dirty = true;
+  const bool last = index + 1 == log.segments.size();
+  const bool all_durable =
+      clean_ || (!last && log.segments[index + 1]->base_offset <= log.recovery_point);
+  const auto file = CO_TRY(co_await open_segment(log, walking_));
+  const ScanEnd end = CO_TRY(co_await scan_segment(*log.store->loop, file,
+                                                   {.from = from,
+                                                    .upto = segment.size,
+                                                    .crc_from = all_durable ? kNoCrc : from,
+                                                    .offset_min = segment.base_offset},
+                                                   *this));
+  if (all_durable) segment.synced = segment.size;
+  if (end.position >= segment.size && end.fault.empty()) {
+    // A gap to the next segment is what compaction and deletion leave; an overlap is damage.
+    co_return true;
+  }
+  CO_TRY(co_await cut(index, end));
+  co_return false;
+}
+
+bool LogLoader::visit(const ScannedBatch& batch) {
+  LogState& log = *log_;
+  const record::BatchHeader& header = batch.header;
+  next_offset_ = header.next_offset();
+  if (walking_ != nullptr) {
+    Segment& segment = *walking_;
+    if (batch.position == 0) segment.first_timestamp = header.max_timestamp;
+    segment.index.add({.last_offset = header.last_offset(),
+                       .max_timestamp = header.max_timestamp,
+                       .position = batch.position,
+                       .size = batch.size},
+                      static_cast<std::uint64_t>(log.options.index_interval_bytes));
+  }
+  const auto latest = log.epochs.latest();
+  if (header.magic == record::kMagic2 && header.partition_leader_epoch >= base::LeaderEpoch(0) &&
+      (!latest.has_value() || header.partition_leader_epoch > latest->epoch)) {
+    log.epochs.assign(header.partition_leader_epoch, header.base_offset);
+    ++log.epochs_version;
+  }
+  if (header.base_offset >= log.producers->end_offset()) {
+    if (header.attributes.control() && header.magic == record::kMagic2) {
+      log.producers->replay_control(header, batch.marker);
+    } else {
+      log.producers->replay(header);
+    }
+  }
+  return true;
+}
+
+// The bytes at end.position are not a whole batch. Above the recovery point that is what a crash
+// leaves; below it, durable data is damaged.
+rt::Task<Result<void>> LogLoader::cut(std::size_t index, ScanEnd end) {
+  LogState& log = *log_;
+  const SegmentRef segment = log.segments[index];
+  const std::string path = log.file_path(segment->base_offset, kLogSuffix);
+  if (next_offset_ < log.recovery_point || clean_) {
+    log.store->loop->mark("damaged segment");
+    co_return error(ErrorCode::kCorruptMessage,
+                    "log file " + path + " is damaged at byte " + std::to_string(end.position) +
+                        " (" + end.fault + "), below offset " +
+                        std::to_string(log.recovery_point.value()) +
+                        " that was on disk; restore the file or delete the replica");
+  }
+  torn_bytes_ += segment->size - end.position;
+  const auto file = CO_TRY(co_await open_segment(log, segment));
+  const auto truncated = co_await disk_of(log).truncate(file, end.position);
+  if (!truncated) co_return io_error("truncate", path, truncated.error());
+  segment->size = end.position;
+  segment->written = end.position;
+  co_return co_await drop_segments_from(index + 1);
+}
+
+// Removes segments that lie behind a cut, newest first so that no gap can be left in between.
+rt::Task<Result<void>> LogLoader::drop_segments_from(std::size_t index) {
+  LogState& log = *log_;
+  while (log.segments.size() > index) {
+    const SegmentRef segment = log.segments.back();
+    torn_bytes_ += segment->size;
+    log.store->open_files.close(*segment);
+    segment->deleted = true;
+    for (const std::string_view suffix : {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix,
+                                          kTxnIndexSuffix, kProducerSnapshotSuffix}) {
+      const std::string path = log.file_path(segment->base_offset, suffix);
+      const auto removed = co_await disk_of(log).remove(path);
+      if (!removed && removed.error().code != rt::IoErrorCode::kNotFound) {
+        co_return io_error("remove", path, removed.error());
+      }
+    }
+    std::erase(log.producer_snapshots, segment->base_offset);
+    log.segments.pop_back();
+    ++log.names_version;
+  }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::finish() {
+  LogState& log = *log_;
+  if (log.segments.empty() || next_offset_ < log.log_start) {
+    // Nothing is left above the log's start: it goes on there, empty.
+    CO_TRY(co_await drop_segments_from(0));
+    next_offset_ = log.log_start;
+    log.epochs.clear();
+    if (log.producers != nullptr) log.producers->clear(next_offset_);
+  }
+  log.end = next_offset_;
+  log.written_end = next_offset_;
+  log.recovered_end = next_offset_;
+  log.producer_state().set_end_offset(next_offset_);
+  log.producers->advance_log_start(log.log_start);
+  if (log.epochs.truncate_from_end(next_offset_)) ++log.epochs_version;
+  if (log.epochs.truncate_from_start(log.log_start)) ++log.epochs_version;
+  if (!log.segments.empty()) CO_TRY(co_await load_first_timestamp());
+  for (const SegmentRef& segment : log.segments) {
+    if (segment == log.segments.back() || !segment->index_dirty) continue;
+    CO_TRY(co_await save_index(log, segment, true));
+    segment->unload_index();
+  }
+  // What was walked counts from here on: make it durable before anybody hears of it.
+  if (clean_) {
+    log.recovery_point = next_offset_;
+  } else {
+    if (next_offset_ > log.recovery_point) ++log.names_version;
+    CO_TRY(co_await sync_log(log));
+    log.recovery_point = next_offset_;
+  }
+  log.high_watermark =
+      std::clamp(found_.high_watermark.value_or(log.log_start), log.log_start, next_offset_);
+  log.set_durable_end(next_offset_);
+  log.prepared = true;
+  co_return Result<void>();
+}
+
+}  // namespace moldau::storage::internal

@@ -1,0 +1,67 @@
+// LogLoader brings a log from its files into memory. After a clean stop it reads the end of the
+// active segment; after any other it walks the segments from the newest producer snapshot or the
+// recovery point on (whichever is older), checks every checksum it passes, cuts a torn end off,
+// restores leader epochs and producer state, and syncs what is left before anybody may rely on it.
+// Damage below the recovery point was durable data: that is an error with file and position, and
+// the files stay as they are. One use. Source: storage/.../log/LogLoader.java,
+// UnifiedLog.rebuildProducerState (behaviour).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/data_directory.h"
+#include "storage/error.h"
+#include "storage/internal/log_state.h"
+#include "storage/internal/segment_scan.h"
+
+namespace moldau::storage::internal {
+
+class LogLoader final : private BatchVisitor {
+ public:
+  LogLoader(LogState& log, const FoundPartition& found, bool clean)
+      : log_(&log), found_(found), clean_(clean) {}
+
+  // The log's gate is closed or nobody else knows it yet.
+  [[nodiscard]] rt::Task<Result<void>> load();
+  // After a truncation to `upto`: the producers as the log now has them.
+  [[nodiscard]] rt::Task<Result<void>> reload_producers(base::Offset upto);
+
+ private:
+  [[nodiscard]] rt::Task<Result<void>> list_files();
+  [[nodiscard]] rt::Task<Result<void>> take_file(std::string name);
+  [[nodiscard]] rt::Task<Result<void>> remove_file(std::string name);
+  [[nodiscard]] rt::Task<Result<void>> remove_orphans();
+  [[nodiscard]] rt::Task<Result<void>> load_epochs();
+  [[nodiscard]] rt::Task<Result<void>> load_producers(base::Offset upto);
+  [[nodiscard]] rt::Task<Result<void>> load_first_timestamp();
+
+  [[nodiscard]] rt::Task<Result<void>> load_clean();
+  [[nodiscard]] rt::Task<Result<void>> recover();
+  [[nodiscard]] rt::Task<Result<void>> walk_from(base::Offset start);
+  [[nodiscard]] rt::Task<Result<std::uint64_t>> trusted_start(SegmentRef segment,
+                                                              base::Offset start);
+  [[nodiscard]] rt::Task<Result<bool>> walk_segment(std::size_t index, base::Offset start);
+  [[nodiscard]] rt::Task<Result<void>> cut(std::size_t index, ScanEnd end);
+  [[nodiscard]] rt::Task<Result<void>> drop_segments_from(std::size_t index);
+  [[nodiscard]] rt::Task<Result<void>> finish();
+  void note_interrupted_roll(std::size_t first_walked);
+
+  bool visit(const ScannedBatch& batch) override;
+
+  LogState* log_;
+  FoundPartition found_;
+  bool clean_;
+  bool has_epoch_file_ = false;
+  std::vector<base::Offset> offset_indexes_;
+  std::vector<base::Offset> time_indexes_;
+  std::vector<base::Offset> txn_indexes_;
+  // The walk.
+  SegmentRef walking_;
+  base::Offset next_offset_{0};
+  std::uint64_t torn_bytes_ = 0;
+};
+
+}  // namespace moldau::storage::internal

@@ -1,0 +1,43 @@
+#include "storage/internal/segment.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace moldau::storage::internal {
+
+void OpenFiles::add(Segment& segment, rt::FileRef file) {
+  if (segment.file != nullptr) close(segment);
+  segment.file = std::move(file);
+  link_newest(segment);
+  ++count_;
+  if (count_ > files_max_ && oldest_ != &segment) close(*oldest_);
+}
+
+void OpenFiles::touch(Segment& segment) {
+  if (segment.file == nullptr || newest_ == &segment) return;
+  unlink(segment);
+  link_newest(segment);
+}
+
+void OpenFiles::close(Segment& segment) {
+  if (segment.file == nullptr) return;
+  unlink(segment);
+  segment.file.reset();
+  --count_;
+}
+
+void OpenFiles::unlink(Segment& segment) {
+  (segment.older == nullptr ? oldest_ : segment.older->newer) = segment.newer;
+  (segment.newer == nullptr ? newest_ : segment.newer->older) = segment.older;
+  segment.newer = nullptr;
+  segment.older = nullptr;
+}
+
+void OpenFiles::link_newest(Segment& segment) {
+  segment.older = newest_;
+  (newest_ == nullptr ? oldest_ : newest_->newer) = &segment;
+  newest_ = &segment;
+}
+
+}  // namespace moldau::storage::internal
