@@ -1,19 +1,20 @@
 // Files of the real runtime, through both backends.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "rt/disk.h"
 
 #include <cstddef>
+#include <fcntl.h>
 #include <memory>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "io/internal/descriptor.h"
 #include "io/internal/testing.h"
 #include "io/runtime.h"
 #include "rt/call.h"
-#include "rt/disk.h"
 #include "rt/scope.h"
 
 namespace moldau::io {
@@ -33,8 +34,8 @@ std::vector<std::byte> pattern(std::size_t size, std::size_t seed = 0) {
 class DiskBackends : public testing::TestWithParam<DiskBackend> {
  protected:
   void SetUp() override {
-    const auto probe = Runtime::create(
-        {.cores = 1, .disk = GetParam(), .log_level = base::LogLevel::kWarn});
+    const auto probe =
+        Runtime::create({.cores = 1, .disk = GetParam(), .log_level = base::LogLevel::kWarn});
     if (!probe) GTEST_SKIP() << "refused by this kernel: " << probe.error().to_string();
   }
   void run(std::size_t cores, rt::Task<> (*body)(Runtime&, std::string folder)) {
@@ -120,16 +121,55 @@ rt::Task<> read_cold(Runtime& runtime, std::string folder) {
   rt::Scope scope(loop);
   std::vector<std::byte> into(kSize);
   for (std::size_t at = 0; at < kSize; at += 64 << 10) {
-    scope.spawn([](rt::Loop& l, rt::FileRef f, std::size_t from,
-                   base::MutableBytes part) -> rt::Task<> {
-      EXPECT_EQ((co_await l.disk().read_at(f, from, part)).value_or(0), part.size());
-    }(loop, file, at, base::MutableBytes(into).subspan(at, 64 << 10)));
+    scope.spawn(
+        [](rt::Loop& l, rt::FileRef f, std::size_t from, base::MutableBytes part) -> rt::Task<> {
+          EXPECT_EQ((co_await l.disk().read_at(f, from, part)).value_or(0), part.size());
+        }(loop, file, at, base::MutableBytes(into).subspan(at, 64 << 10)));
   }
   co_await scope.join();
   EXPECT_TRUE(into == all);
   EXPECT_EQ(loop.stats().disk_in_flight, 0U);
 }
 TEST_P(DiskBackends, ReadsThatAreNotCachedComeFromTheDisk) { run(1, read_cold); }
+
+rt::Task<> forget_some(Runtime& runtime, std::string folder) {
+  constexpr std::size_t kSize = 1 << 20;
+  rt::Loop& loop = runtime.loop(0);
+  const std::vector<std::byte> all = pattern(kSize);
+  const rt::FileRef file = co_await open(loop, folder + "/f");
+  CO_ASSERT(file != nullptr);
+  EXPECT_TRUE((co_await loop.disk().write_at(file, 0, all)).has_value());
+  co_await loop.disk().forget(file, 0, kSize / 2);  // not on the disk yet: nothing may be lost
+  EXPECT_TRUE((co_await loop.disk().sync(file)).has_value());
+  co_await loop.disk().forget(file, 0, kSize);
+  std::vector<std::byte> into(kSize);
+  EXPECT_EQ((co_await loop.disk().read_at(file, 0, into)).value_or(0), kSize);
+  EXPECT_TRUE(into == all);
+}
+TEST_P(DiskBackends, WhatIsForgottenCanStillBeRead) { run(1, forget_some); }
+
+// The system's own broken files: a full device, and one that cannot be synced.
+rt::Task<> failures(Runtime& runtime, std::string) {
+  rt::Loop& loop = runtime.loop(0);
+  const rt::FileRef full = co_await open(loop, "/dev/full", rt::OpenMode::kReadWrite);
+  CO_ASSERT(full != nullptr);
+  expect_error(co_await loop.disk().write_at(full, 0, base::as_bytes("x")),
+               rt::IoErrorCode::kNoSpace);
+  // One alone and many at once take different ways.
+  expect_error(co_await loop.disk().sync(full), rt::IoErrorCode::kInvalid);
+  rt::Scope scope(loop);
+  for (int i = 0; i < 10; ++i) {
+    scope.spawn([](rt::Loop& l, rt::FileRef file) -> rt::Task<> {
+      expect_error(co_await l.disk().sync(file), rt::IoErrorCode::kInvalid);
+    }(loop, full));
+  }
+  co_await scope.join();
+  const rt::FileRef folder = co_await open(loop, "/", rt::OpenMode::kRead);
+  CO_ASSERT(folder != nullptr);
+  std::vector<std::byte> into(10);
+  EXPECT_FALSE((co_await loop.disk().read_at(folder, 0, into)).has_value());
+}
+TEST_P(DiskBackends, FailuresComeBackAsErrors) { run(1, failures); }
 
 rt::Task<> write_block(rt::Loop& loop, rt::FileRef file, std::size_t block) {
   const std::vector<std::byte> bytes = pattern(1000, block);
@@ -256,8 +296,7 @@ rt::Task<> names(Runtime& runtime, std::string folder) {
   EXPECT_TRUE((co_await disk.remove_tree(folder + "/a")).has_value());
   expect_error(co_await disk.remove_tree(folder + "/a"), rt::IoErrorCode::kNotFound);
   (co_await open(loop, folder + "/file")).reset();
-  expect_error(co_await disk.make_directories(folder + "/file/x"),
-               rt::IoErrorCode::kNotDirectory);
+  expect_error(co_await disk.make_directories(folder + "/file/x"), rt::IoErrorCode::kNotDirectory);
 }
 TEST_P(DiskBackends, KeepsNames) { run(1, names); }
 
@@ -299,9 +338,9 @@ rt::Task<> locks(Runtime& runtime, std::string folder) {
   CO_ASSERT(held.has_value());
   EXPECT_FALSE(another_process_can_lock(path));
   expect_error(co_await disk.lock(path), rt::IoErrorCode::kLocked);
-  expect_error(co_await disk.lock(folder + "/../" + folder.substr(folder.rfind('/') + 1) +
-                                  "/.lock"),
-               rt::IoErrorCode::kLocked);
+  expect_error(
+      co_await disk.lock(folder + "/../" + folder.substr(folder.rfind('/') + 1) + "/.lock"),
+      rt::IoErrorCode::kLocked);
   // Closing another descriptor of the file would drop the lock; the close is put off.
   (co_await open(loop, path)).reset();
   EXPECT_TRUE((co_await disk.list(folder)).has_value());

@@ -1,5 +1,5 @@
-// io_loop_bench: what a cross-loop call, a piece of off-loop work, a timer and a loopback round trip
-// cost. Everything runs in this process; CPU is that of all its threads.
+// io_loop_bench: what a cross-loop call, a piece of off-loop work, a timer and a loopback round
+// trip cost. Everything runs in this process; CPU is that of all its threads.
 #include <array>
 #include <cstdio>
 #include <memory>

@@ -1,19 +1,25 @@
 // Sockets of the real runtime, over the loopback.
-#include <gtest/gtest.h>
+#include "rt/net.h"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
+#include "io/internal/address.h"
+#include "io/internal/descriptor.h"
 #include "io/internal/testing.h"
 #include "io/runtime.h"
 #include "rt/call.h"
 #include "rt/disk.h"
-#include "rt/net.h"
 #include "rt/scope.h"
 #include "rt/sleep.h"
 
@@ -371,6 +377,58 @@ rt::Task<> send_a_file(Runtime& runtime) {
   co_await scope.join();
 }
 TEST(Net, SendsPartOfAFile) { run(1, send_a_file); }
+
+// More connections than wait in a listener: the rest waits in the kernel until there is room.
+rt::Task<> accept_late(Runtime& runtime) {
+  constexpr std::size_t kConnections = 300;
+  rt::Loop& loop = runtime.loop(0);
+  auto listener = co_await loop.net().listen({.host = "127.0.0.1", .port = 0});
+  CO_ASSERT(listener.has_value());
+  std::vector<rt::ConnectionPtr> clients;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    auto client = co_await loop.net().connect((*listener)->local(), 5s, {});
+    CO_ASSERT(client.has_value());
+    clients.push_back(std::move(*client));
+  }
+  EXPECT_LT(loop.stats().connections, 2 * kConnections);
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    const auto accepted = co_await (*listener)->accept({});
+    CO_ASSERT(accepted.has_value());
+  }
+}
+TEST(Net, AcceptsLate) { run(1, accept_late); }
+
+// In a process of its own, since the limit of open files is the process's.
+rt::Task<int> run_out_of_files(Runtime& runtime) {
+  rt::Loop& loop = runtime.loop(0);
+  auto listener = co_await loop.net().listen({.host = "127.0.0.1", .port = 0});
+  if (!listener) co_return 10;
+  const internal::Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = internal::numeric_address((*listener)->local());
+  const int next_free = ::dup(0);
+  ::close(next_free);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit tight{.rlim_cur = static_cast<rlim_t>(next_free), .rlim_max = before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &tight);
+  if (::connect(client.get(), address->get(), address->length) != 0) co_return 11;
+  const auto refused = co_await (*listener)->accept({});
+  if (refused || refused.error().code != rt::IoErrorCode::kTooManyFiles) co_return 12;
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  const auto accepted = co_await (*listener)->accept({});
+  co_return accepted ? 0 : 13;
+}
+TEST(Net, SurvivesRunningOutOfFiles) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto runtime = Runtime::create({.cores = 1, .log_level = base::LogLevel::kError});
+    ::_exit(runtime ? (*runtime)->run(run_out_of_files(**runtime)) : 14);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
 
 // A connection with endless input must not keep timers and others waiting.
 rt::Task<> flood(rt::Connection& connection, const bool& stop) {

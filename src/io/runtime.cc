@@ -1,7 +1,7 @@
 #include "io/runtime.h"
 
-#include <csignal>
 #include <coroutine>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/result.h"
 #include "io/internal/event_loop.h"
+#include "io/internal/memory_trimmer.h"
 #include "io/internal/posted.h"
 #include "io/internal/ring.h"
 #include "io/internal/shared.h"
@@ -33,6 +34,7 @@ class LoopRuntime final : public Runtime {
       faces_.push_back(loops_.back().get());
     }
     signals_.emplace(*loops_.front());
+    trimmer_.emplace(shared_, faces_);
   }
 
   [[nodiscard]] rt::IoResult<void> open() {
@@ -58,6 +60,7 @@ class LoopRuntime final : public Runtime {
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<rt::Loop*> faces_;
   std::optional<Signals> signals_;
+  std::optional<MemoryTrimmer> trimmer_;
   bool ran_ = false;
 };
 
@@ -77,8 +80,10 @@ struct MainRun {
   std::coroutine_handle<promise_type> handle;
 };
 
-MainRun run_main(rt::Task<int> main, EventLoop& loop, int& code) {
+MainRun run_main(rt::Task<int> main, EventLoop& loop, MemoryTrimmer& trimmer, int& code) {
+  trimmer.start();
   code = co_await std::move(main);
+  trimmer.stop();
   loop.stop();
 }
 
@@ -95,7 +100,7 @@ int LoopRuntime::run(rt::Task<int> main) {
                                          enter_loop, loops_[i].get()));
   }
   int code = 0;
-  const MainRun whole = run_main(std::move(main), *loops_.front(), code);
+  const MainRun whole = run_main(std::move(main), *loops_.front(), *trimmer_, code);
   rt::ResumeJob start;
   start.waiter = whole.handle;
   loops_.front()->post(start);
@@ -114,9 +119,12 @@ int LoopRuntime::run(rt::Task<int> main) {
 
 std::string_view to_string(DiskBackend backend) {
   switch (backend) {
-    case DiskBackend::kAuto: return "auto";
-    case DiskBackend::kUring: return "uring";
-    case DiskBackend::kWorkers: return "workers";
+    case DiskBackend::kAuto:
+      return "auto";
+    case DiskBackend::kUring:
+      return "uring";
+    case DiskBackend::kWorkers:
+      return "workers";
   }
   UNREACHABLE();
 }

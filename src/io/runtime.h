@@ -35,18 +35,20 @@ enum class LogFormat : std::uint8_t { kText, kJson };
 struct RuntimeOptions {
   std::size_t cores = 0;  // loops; 0 = available_cores()
   DiskBackend disk = DiskBackend::kAuto;
-  std::size_t disk_threads_max = 16;  // threads that write, sync and do the rare calls; started on need
+  std::size_t disk_threads_max =
+      16;  // threads that write, sync and do the rare calls; started on need
   base::LogLevel log_level = base::LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   int log_descriptor = 2;
   int send_buffer_bytes = 0;     // SO_SNDBUF of each connection; 0 leaves it to the kernel
   int receive_buffer_bytes = 0;  // SO_RCVBUF
   int listen_backlog = 1024;
-  bool handle_signals = false;  // SIGTERM and SIGINT end wait_for_signal(); a second one exits at once
+  bool handle_signals =
+      false;  // SIGTERM and SIGINT end wait_for_signal(); a second one exits at once
 };
 
-// Cores that the cgroup's CPU quota (v2 or v1) and the affinity mask leave to this process, at least
-// one. A quota of 1.5 cores counts as 2.
+// Cores that the cgroup's CPU quota (v2 or v1) and the affinity mask leave to this process, at
+// least one. A quota of 1.5 cores counts as 2.
 [[nodiscard]] std::size_t available_cores();
 
 class Runtime {

@@ -1,9 +1,9 @@
 // Signals: the first one asks, the second one ends. Each case is a process of its own.
-#include <gtest/gtest.h>
+#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <gtest/gtest.h>
 
 #include "io/runtime.h"
 #include "rt/sleep.h"
@@ -13,9 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-rt::Task<int> until_signal(Runtime& runtime) {
-  co_return co_await runtime.wait_for_signal({});
-}
+rt::Task<int> until_signal(Runtime& runtime) { co_return co_await runtime.wait_for_signal({}); }
 rt::Task<int> signal_itself(Runtime& runtime) {
   ::raise(SIGTERM);
   co_return co_await runtime.wait_for_signal({}) == SIGTERM ? 7 : 8;
@@ -36,8 +34,8 @@ int run_in_child(rt::Task<int> (*body)(Runtime&), void (*in_parent)(pid_t) = nul
   EXPECT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    auto runtime = Runtime::create(
-        {.cores = 2, .log_level = base::LogLevel::kWarn, .handle_signals = true});
+    auto runtime =
+        Runtime::create({.cores = 2, .log_level = base::LogLevel::kWarn, .handle_signals = true});
     if (!runtime) ::_exit(100);
     [[maybe_unused]] const auto written = ::write(ready[1], "r", 1);
     ::_exit((*runtime)->run(body(**runtime)));

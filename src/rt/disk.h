@@ -157,6 +157,9 @@ class Disk {
   [[nodiscard]] virtual Task<IoResult<void>> preallocate(FileRef file, std::uint64_t position,
                                                          std::uint64_t length, bool keep_size) = 0;
   [[nodiscard]] virtual Task<IoResult<void>> truncate(FileRef file, std::uint64_t size) = 0;
+  // A hint that the range will hardly be read soon: pages of it that are on the disk leave the page
+  // cache, of the others the writing back begins. Changes nothing but speed and memory.
+  [[nodiscard]] virtual Task<> forget(FileRef file, std::uint64_t position, std::uint64_t length);
 
   [[nodiscard]] virtual Task<IoResult<FileInfo>> info(std::string path) = 0;
   // Replaces the target when it is there; also moves directories.

@@ -1,11 +1,10 @@
 #include "io/internal/acceptor.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <sys/socket.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -128,8 +127,8 @@ void Acceptor::out_of_files() {
   });
 }
 
-// Of the loops with hardly more connections than the emptiest, the one that was least busy; then the
-// one with fewest connections; then by lot, so that the first (bootstrap) connections of many
+// Of the loops with hardly more connections than the emptiest, the one that was least busy; then
+// the one with fewest connections; then by lot, so that the first (bootstrap) connections of many
 // clients do not all meet on one loop.
 std::shared_ptr<Arrivals> Acceptor::choose() {
   constexpr std::uint64_t kSlack = 2;
@@ -137,6 +136,7 @@ std::shared_ptr<Arrivals> Acceptor::choose() {
   const std::lock_guard lock(mutex_);
   std::uint64_t fewest = ~std::uint64_t{0};
   for (const auto& member : members_) {
+    if (member->waiting.load() >= kWaitingMax) continue;
     fewest = std::min(fewest, member->loop->connections.load(std::memory_order_relaxed));
   }
   const base::Instant now = home_->now();

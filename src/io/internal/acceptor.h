@@ -1,7 +1,8 @@
-// Acceptor owns a listening socket and deals its connections out to the listeners that share it, one
-// a loop at most: to a loop that has few connections and was idle lately. (SO_REUSEPORT would let a
-// hash decide, which leaves a client with three connections on one loop every fourth time.) The
-// socket is watched on the loop that listened first, its home. Locks are taken once a connection.
+// Acceptor owns a listening socket and deals its connections out to the listeners that share it,
+// one a loop at most: to a loop that has few connections and was idle lately. (SO_REUSEPORT would
+// let a hash decide, which leaves a client with three connections on one loop every fourth time.)
+// The socket is watched on the loop that listened first, its home. Locks are taken once a
+// connection.
 #pragma once
 
 #include <atomic>

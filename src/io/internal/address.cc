@@ -1,13 +1,12 @@
 #include "io/internal/address.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
-#include <netdb.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <net/if.h>
+#include <netdb.h>
 
 #include "base/assert.h"
 
@@ -24,9 +23,12 @@ std::string numeric_host(const Address& address) {
 
 rt::IoError resolution_error(int code) {
   switch (code) {
-    case EAI_SYSTEM: return rt::io_error_from_errno(errno);
-    case EAI_AGAIN: return {.code = rt::IoErrorCode::kTimedOut};
-    default: return {.code = rt::IoErrorCode::kUnknownHost};
+    case EAI_SYSTEM:
+      return rt::io_error_from_errno(errno);
+    case EAI_AGAIN:
+      return {.code = rt::IoErrorCode::kTimedOut};
+    default:
+      return {.code = rt::IoErrorCode::kUnknownHost};
   }
 }
 

@@ -1,12 +1,11 @@
 // What the benchmarks of io share: latencies and the table they are printed in. Benchmarks only.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 #include "io/internal/clock.h"

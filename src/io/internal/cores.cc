@@ -1,11 +1,10 @@
 #include "io/internal/cores.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <sched.h>
 
 #include "io/runtime.h"
 

@@ -17,8 +17,8 @@ namespace moldau::io::internal {
 [[nodiscard]] std::optional<std::size_t> cores_of_cfs(std::string_view quota,
                                                       std::string_view period);
 
-// Folders whose quota binds this process, from the text of /proc/self/cgroup: its own cgroup and all
-// above, as seen below the usual mount points.
+// Folders whose quota binds this process, from the text of /proc/self/cgroup: its own cgroup and
+// all above, as seen below the usual mount points.
 struct CgroupFolders {
   std::vector<std::string> v2;
   std::vector<std::string> v1;

@@ -24,9 +24,9 @@ TEST(Cores, ReadsAQuotaOfCgroupV1) {
 TEST(Cores, LooksAtTheOwnCgroupAndAllAboveIt) {
   const CgroupFolders folders = cgroup_folders(
       "12:memory:/x\n4:cpu,cpuacct:/docker/abc\n3:cpuset:/\n0::/system.slice/moldau.service\n");
-  EXPECT_EQ(folders.v2, (std::vector<std::string>{"/sys/fs/cgroup/system.slice/moldau.service",
-                                                  "/sys/fs/cgroup/system.slice",
-                                                  "/sys/fs/cgroup"}));
+  EXPECT_EQ(folders.v2,
+            (std::vector<std::string>{"/sys/fs/cgroup/system.slice/moldau.service",
+                                      "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup"}));
   EXPECT_EQ(folders.v1, (std::vector<std::string>{
                             "/sys/fs/cgroup/cpu/docker/abc", "/sys/fs/cgroup/cpu/docker",
                             "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct/docker/abc",

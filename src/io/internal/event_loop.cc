@@ -1,9 +1,9 @@
 #include "io/internal/event_loop.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <sys/prctl.h>
+#include <sys/random.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -38,6 +38,9 @@ rt::IoResult<void> EventLoop::open() {
 void EventLoop::run() {
   ASSERT(current_loop == nullptr);
   current_loop = this;
+  // Timers may be late by this much; the kernel's default is 50 us.
+  constexpr unsigned long kTimerSlackNs = 1000;
+  ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   disk_->open();
   while (!finished()) turn();
   disk_->close();

@@ -64,8 +64,8 @@ class EventLoop final : public rt::Loop {
   [[nodiscard]] Poller& poller() { return poller_; }
   [[nodiscard]] Shared& shared() { return *shared_; }
   [[nodiscard]] const Load& load() const { return load_; }
-  // May an operation that finished at once go on without a turn of the loop? Limited within a turn, so
-  // that one busy connection or file cannot keep the others waiting.
+  // May an operation that finished at once go on without a turn of the loop? Limited within a turn,
+  // so that one busy connection or file cannot keep the others waiting.
   [[nodiscard]] bool take_inline() {
     if (inline_left_ == 0) return false;
     --inline_left_;

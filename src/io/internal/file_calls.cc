@@ -1,17 +1,16 @@
 #include "io/internal/file_calls.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <dirent.h>
+#include <fcntl.h>
 #include <filesystem>
 #include <memory>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/result.h"
 
@@ -33,11 +32,16 @@ rt::IoResult<void> outcome(const std::error_code& code) {
 
 int open_flags(rt::OpenMode mode) {
   switch (mode) {
-    case rt::OpenMode::kRead: return O_RDONLY;
-    case rt::OpenMode::kReadWrite: return O_RDWR;
-    case rt::OpenMode::kCreate: return O_RDWR | O_CREAT;
-    case rt::OpenMode::kCreateNew: return O_RDWR | O_CREAT | O_EXCL;
-    case rt::OpenMode::kCreateTruncate: return O_RDWR | O_CREAT | O_TRUNC;
+    case rt::OpenMode::kRead:
+      return O_RDONLY;
+    case rt::OpenMode::kReadWrite:
+      return O_RDWR;
+    case rt::OpenMode::kCreate:
+      return O_RDWR | O_CREAT;
+    case rt::OpenMode::kCreateNew:
+      return O_RDWR | O_CREAT | O_EXCL;
+    case rt::OpenMode::kCreateTruncate:
+      return O_RDWR | O_CREAT | O_TRUNC;
   }
   return O_RDONLY;
 }

@@ -1,7 +1,7 @@
 // Inbox is how other threads give a loop its jobs: an intrusive stack that posters push with one
 // compare-and-swap and the loop empties with one exchange, turned round so that the jobs of one
-// poster keep their order. Before it sleeps the loop leaves a mark in the empty stack; the poster who
-// finds the mark is the one that must wake the loop, so a burst of posts costs one wake.
+// poster keep their order. Before it sleeps the loop leaves a mark in the empty stack; the poster
+// who finds the mark is the one that must wake the loop, so a burst of posts costs one wake.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Load is how busy a loop was lately, in thousandths: a moving average over about a fifth of a second
-// that fades while the loop sleeps. The loop writes it, any thread reads it.
+// Load is how busy a loop was lately, in thousandths: a moving average over about a fifth of a
+// second that fades while the loop sleeps. The loop writes it, any thread reads it.
 #pragma once
 
 #include <algorithm>

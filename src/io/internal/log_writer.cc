@@ -1,11 +1,10 @@
 #include "io/internal/log_writer.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
+#include <unistd.h>
 
 #include "io/internal/clock.h"
 

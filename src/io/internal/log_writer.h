@@ -1,8 +1,8 @@
 // LogWriter writes each line of the log with one system call, as text or as a JSON object a line:
 //   2026-01-02 03:04:05,678 INFO  [storage] loaded 12 logs in 3 ms        (local time)
 //   {"time":"2026-01-02T03:04:05.678Z","level":"INFO","module":"storage","message":"loaded ..."}
-// Control characters are escaped, so a line stays a line whatever a peer sent. A line over 16 KiB is
-// cut. Any thread.
+// Control characters are escaped, so a line stays a line whatever a peer sent. A line over 16 KiB
+// is cut. Any thread.
 #pragma once
 
 #include <string>

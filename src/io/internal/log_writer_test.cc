@@ -1,11 +1,11 @@
 #include "io/internal/log_writer.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <ctime>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "io/internal/descriptor.h"
 
@@ -45,8 +45,8 @@ TEST(LogWriter, WritesToItsDescriptor) {
   std::array<char, 100> text{};
   const ssize_t size = ::read(reader.get(), text.data(), text.size());
   ASSERT_GT(size, 0);
-  EXPECT_TRUE(std::string_view(text.data(), static_cast<std::size_t>(size))
-                  .ends_with("INFO  [m] hello\n"));
+  EXPECT_TRUE(
+      std::string_view(text.data(), static_cast<std::size_t>(size)).ends_with("INFO  [m] hello\n"));
 }
 
 TEST(LogWriter, ABrokenDescriptorIsNoProblem) {

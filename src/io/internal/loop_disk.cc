@@ -1,8 +1,7 @@
 #include "io/internal/loop_disk.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
+#include <sys/stat.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -49,16 +48,25 @@ bool LoopDisk::submit(rt::DiskOperation& operation) {
   ASSERT(loop_->is_current());
   ASSERT(operation.file != nullptr);
   operation.result = 0;
-  if (operation.kind == rt::DiskOperation::Kind::kRead && cached_reads_ &&
-      operation.into.size() <= kInlineReadBytesMax && try_read(operation, cached_reads_)) {
+  if (operation.kind == rt::DiskOperation::Kind::kRead &&
+      operation.into.size() <= kInlineReadBytesMax && try_read(operation)) {
     loop_->disk_operations.add();
     if (loop_->take_inline()) return true;
     loop_->post(operation);
     return false;
   }
   loop_->disk_in_flight.add();
-  const bool writes = operation.kind == rt::DiskOperation::Kind::kWrite;
-  (writes ? writes_ : blocking_).push(operation);
+  switch (operation.kind) {
+    case rt::DiskOperation::Kind::kRead:
+      reads_.push(operation);
+      break;
+    case rt::DiskOperation::Kind::kWrite:
+      writes_.push(operation);
+      break;
+    case rt::DiskOperation::Kind::kSync:
+      syncs_.push(operation);
+      break;
+  }
   return false;
 }
 
@@ -70,9 +78,17 @@ void LoopDisk::abandon(rt::DiskOperation&) {
 
 void LoopDisk::flush() {
   if (!writes_.empty()) flush_to(loop_->shared().writers, writes_, kBatchBytesMax);
-  if (blocking_.empty()) return;
-  if (!ring_.is_open()) return flush_to(loop_->shared().blocking, blocking_, 0);
-  while (rt::DiskOperation* operation = blocking_.pop()) ring_.add(*operation);
+  if (ring_.is_open()) {
+    if (!reads_.empty()) flush_to_ring(reads_);
+    if (!syncs_.empty() && syncs_.size() <= kRingSyncsMax) flush_to_ring(syncs_);
+  } else if (!reads_.empty()) {
+    flush_to(loop_->shared().blocking, reads_, 0);
+  }
+  if (!syncs_.empty()) flush_to(loop_->shared().blocking, syncs_, 0);
+}
+
+void LoopDisk::flush_to_ring(OperationList& waiting) {
+  while (rt::DiskOperation* operation = waiting.pop()) ring_.add(*operation);
   ring_.submit();
 }
 

@@ -1,8 +1,9 @@
 // LoopDisk is rt::Disk of one event loop. Reads are tried in place when the page cache can answer.
 // Everything else is gathered while the loop runs its turn and handed out at the turn's end, many
-// operations with one wake: writes in batches to the writing threads, syncs and cold reads to the
-// ring or to the blocking threads. No write happens on the loop: the kernel may make the writer wait
-// (dirty limits, the file system's journal), and says so only on some file systems.
+// operations with one wake: writes in batches to the writing threads, cold reads and single syncs
+// to the ring, many syncs (and without a ring everything) to the blocking threads. No write happens
+// on the loop: the kernel may make the writer wait (dirty limits, the file system's journal), and
+// says so only on some file systems.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,8 @@ class LoopDisk final : public rt::Disk {
                                                          bool keep_size) override;
   [[nodiscard]] rt::Task<rt::IoResult<void>> truncate(rt::FileRef file,
                                                       std::uint64_t size) override;
+  [[nodiscard]] rt::Task<> forget(rt::FileRef file, std::uint64_t position,
+                                  std::uint64_t length) override;
   [[nodiscard]] rt::Task<rt::IoResult<rt::FileInfo>> info(std::string path) override;
   [[nodiscard]] rt::Task<rt::IoResult<void>> rename(std::string from, std::string to) override;
   [[nodiscard]] rt::Task<rt::IoResult<void>> remove(std::string path) override;
@@ -60,6 +63,9 @@ class LoopDisk final : public rt::Disk {
   // One batch is written by one thread: more bytes make another batch.
   static constexpr std::size_t kBatchBytesMax = 256 << 10;
   static constexpr std::size_t kBatchesMax = 64;
+  // More syncs of one turn start faster on threads, which all wake at once; the kernel's workers
+  // behind a ring wake each other one by one.
+  static constexpr std::size_t kRingSyncsMax = 2;
 
   // Operations on their way through a pool thread, and the job that brings them back.
   struct Batch final : PoolTask, rt::Job {
@@ -70,13 +76,14 @@ class LoopDisk final : public rt::Disk {
 
   [[nodiscard]] Batch* take_batch();
   void flush_to(ThreadPool& pool, OperationList& waiting, std::size_t bytes_max);
+  void flush_to_ring(OperationList& waiting);
   void finished(Batch& batch);
 
   EventLoop* loop_;
   Ring ring_;
-  bool cached_reads_ = true;  // the file system answers reads without waiting
   OperationList writes_;
-  OperationList blocking_;
+  OperationList reads_;
+  OperationList syncs_;
   std::vector<std::unique_ptr<Batch>> batches_;
   std::vector<Batch*> free_batches_;
 };

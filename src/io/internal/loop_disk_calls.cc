@@ -1,7 +1,7 @@
 // The rare calls of LoopDisk: each is one blocking function on a pool thread.
-#include <sys/stat.h>
-
 #include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -60,14 +60,22 @@ rt::Task<rt::IoResult<void>> LoopDisk::truncate(rt::FileRef file, std::uint64_t 
                               [descriptor, size] { return truncate_file(descriptor, size); });
 }
 
+rt::Task<> LoopDisk::forget(rt::FileRef file, std::uint64_t position, std::uint64_t length) {
+  const int descriptor = descriptor_of(file);
+  // A hint: a kernel that does not take it is no error.
+  [[maybe_unused]] const int advised = co_await blocking(*loop_, [descriptor, position, length] {
+    return ::posix_fadvise(descriptor, static_cast<off_t>(position), static_cast<off_t>(length),
+                           POSIX_FADV_DONTNEED);
+  });
+}
+
 rt::Task<rt::IoResult<rt::FileInfo>> LoopDisk::info(std::string path) {
   co_return co_await blocking(*loop_, [path = std::move(path)] { return file_info(path); });
 }
 
 rt::Task<rt::IoResult<void>> LoopDisk::rename(std::string from, std::string to) {
-  co_return co_await blocking(*loop_, [from = std::move(from), to = std::move(to)] {
-    return rename_file(from, to);
-  });
+  co_return co_await blocking(
+      *loop_, [from = std::move(from), to = std::move(to)] { return rename_file(from, to); });
 }
 
 rt::Task<rt::IoResult<void>> LoopDisk::remove(std::string path) {
@@ -98,9 +106,8 @@ rt::Task<rt::IoResult<rt::DiskSpace>> LoopDisk::space(std::string path) {
 
 rt::Task<rt::IoResult<std::unique_ptr<rt::FileLock>>> LoopDisk::lock(std::string path) {
   FileLocks& locks = loop_->shared().locks;
-  co_return co_await blocking(*loop_, [path = std::move(path), &locks] {
-    return locks.lock(path);
-  });
+  co_return co_await blocking(*loop_,
+                              [path = std::move(path), &locks] { return locks.lock(path); });
 }
 
 }  // namespace moldau::io::internal

@@ -1,12 +1,11 @@
 #include "io/internal/loop_net.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <coroutine>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -151,8 +150,8 @@ rt::Task<rt::IoResult<Address>> LoopNet::listening_address(rt::Endpoint endpoint
 rt::Task<rt::IoResult<std::unique_ptr<rt::Listener>>> LoopNet::listen(rt::Endpoint endpoint) {
   ASSERT(loop_->is_current());
   const bool any = endpoint.host.empty() || endpoint.host == "::";
-  const Address address = any ? any_address(endpoint.port, true)
-                              : CO_TRY(co_await listening_address(endpoint));
+  const Address address =
+      any ? any_address(endpoint.port, true) : CO_TRY(co_await listening_address(endpoint));
   AcceptorTable& table = loop_->shared().acceptors;
   auto arrivals = std::make_shared<Arrivals>(*loop_);
   auto acceptor = table.join(*loop_, address, arrivals);

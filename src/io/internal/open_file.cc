@@ -1,11 +1,10 @@
 #include "io/internal/open_file.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "io/internal/thread_pool.h"
 

@@ -1,16 +1,15 @@
-// OpenFile is rt::File: a descriptor and the path it was opened by. Closing may take long (blocks of a
-// removed file are freed then), so it happens on a pool thread. All files are gone before the
+// OpenFile is rt::File: a descriptor and the path it was opened by. Closing may take long (blocks
+// of a removed file are freed then), so it happens on a pool thread. All files are gone before the
 // runtime is. FileLocks remembers which files this process has locked: POSIX locks neither exclude
 // within a process nor survive the closing of any other descriptor of the file, so a second lock is
 // refused here and such a closing is put off.
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -61,10 +60,14 @@ class OpenFile final : public rt::File {
 
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+  // Does the file system answer reads of cached pages without waiting? Known after the first try.
+  [[nodiscard]] bool reads_cached() const { return reads_cached_.load(std::memory_order_relaxed); }
+  void reads_cached(bool can) { reads_cached_.store(can, std::memory_order_relaxed); }
 
  private:
   std::string path_;
   Descriptor descriptor_;
+  std::atomic<bool> reads_cached_{true};
   FileLocks* locks_;
   ThreadPool* closer_;
 };

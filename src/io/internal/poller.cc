@@ -1,10 +1,9 @@
 #include "io/internal/poller.h"
 
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <sys/eventfd.h>
 
 #include "base/assert.h"
 
@@ -60,8 +59,8 @@ void Poller::wait(base::Duration timeout) {
     found = ::epoll_pwait2(epoll_.get(), events_.data(), kEventsMax, &limit, nullptr);
     if (found < 0 && errno == ENOSYS) {  // Linux before 5.11, and some sandboxes
       const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout);
-      found = ::epoll_wait(epoll_.get(), events_.data(), kEventsMax,
-                           static_cast<int>(rounded.count()));
+      found =
+          ::epoll_wait(epoll_.get(), events_.data(), kEventsMax, static_cast<int>(rounded.count()));
     }
   }
   if (found < 0) {

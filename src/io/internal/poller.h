@@ -4,10 +4,9 @@
 // of the same batch: its pending events are dropped. One loop, but for wake().
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <array>
 #include <cstdint>
+#include <sys/epoll.h>
 
 #include "base/time.h"
 #include "io/internal/descriptor.h"

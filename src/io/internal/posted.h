@@ -1,5 +1,5 @@
-// post_function(loop, fn) runs a function on another loop, once, from a heap-allocated job: for rare
-// hand-overs that nobody waits for.
+// post_function(loop, fn) runs a function on another loop, once, from a heap-allocated job: for
+// rare hand-overs that nobody waits for.
 #pragma once
 
 #include <memory>

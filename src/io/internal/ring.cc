@@ -54,8 +54,7 @@ rt::IoResult<void> Ring::open() {
   }
   std::array<unsigned, 2> workers_max{kWorkersMax, kWorkersMax};  // bounded, unbounded
   // Older kernels keep their own limit.
-  [[maybe_unused]] const int set =
-      ::io_uring_register_iowq_max_workers(&ring_, workers_max.data());
+  [[maybe_unused]] const int set = ::io_uring_register_iowq_max_workers(&ring_, workers_max.data());
   open_ = true;
   return {};
 }
@@ -74,8 +73,8 @@ void Ring::prepare(io_uring_sqe& entry, rt::DiskOperation& operation) {
     ::io_uring_prep_fsync(&entry, descriptor, IORING_FSYNC_DATASYNC);
   } else {
     ASSERT(operation.kind == rt::DiskOperation::Kind::kRead);
-    const auto size = std::min<std::size_t>(operation.into.size(),
-                                            std::numeric_limits<std::int32_t>::max());
+    const auto size =
+        std::min<std::size_t>(operation.into.size(), std::numeric_limits<std::int32_t>::max());
     ::io_uring_prep_read(&entry, descriptor, operation.into.data(), static_cast<unsigned>(size),
                          operation.position);
     // What is cached meanwhile would be copied here and now.

@@ -1,12 +1,12 @@
-// Ring is one loop's io_uring, for the two operations that it does better than threads: syncs of many
-// files at once and reads that are not in the page cache. (Buffered writes stay with the writing
-// threads: the ring hands each of them to a kernel worker, at ten times the cost; see
+// Ring is one loop's io_uring, for what it does as well as threads or better: reads that are not in
+// the page cache, and syncs of a file or two. (Buffered writes stay with the writing threads: the
+// ring hands each of them to a kernel worker, at ten times the cost; see
 // docs/decisions/0001-disk-backends.md.) The loop's thread only.
 #pragma once
 
-#include <liburing.h>
-
 #include <cstddef>
+
+#include <liburing.h>
 
 #include "io/internal/event_loop.h"
 #include "io/internal/operation_list.h"

@@ -6,6 +6,7 @@
 
 #include "io/internal/acceptor.h"
 #include "io/internal/log_writer.h"
+#include "io/internal/memory_trimmer.h"
 #include "io/internal/open_file.h"
 #include "io/internal/thread_pool.h"
 #include "io/runtime.h"
@@ -29,6 +30,7 @@ struct Shared {
   LogWriter log;
   AcceptorTable acceptors;
   FileLocks locks;
+  TrimPolicy trim_policy;
   ThreadPool writers;   // buffered writes, in batches
   ThreadPool blocking;  // the rare calls; without a ring also syncs and cold reads
   ThreadPool compute;   // rt::Work

@@ -1,12 +1,11 @@
 #include "io/internal/tcp_connection.h"
 
+#include <array>
+#include <cerrno>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-
-#include <array>
-#include <cerrno>
 #include <utility>
 
 #include "base/assert.h"
@@ -69,7 +68,7 @@ bool TcpConnection::submit(rt::NetOperation& operation) {
     slice_offset_ = 0;
     sent_ = 0;
     done = operation.kind == rt::NetOperation::Kind::kSend ? try_send(operation)
-                                                            : try_send_file(operation);
+                                                           : try_send_file(operation);
   }
   if (!done && watch(operation)) {
     place = &operation;
@@ -90,8 +89,8 @@ void TcpConnection::abandon(rt::NetOperation& operation) {
 // False when the operation cannot wait; then it carries the error.
 bool TcpConnection::watch(rt::NetOperation& operation) {
   if (watched_) return true;
-  const auto added = loop_->poller().add(socket_.get(), *this,
-                                         EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  const auto added =
+      loop_->poller().add(socket_.get(), *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
   if (!added) operation.result = std::unexpected(added.error());
   watched_ = added.has_value();
   return watched_;
@@ -105,8 +104,8 @@ void TcpConnection::on_ready(std::uint32_t events) {
     if (receive_ != nullptr && try_receive(*receive_)) finish(receive_);
   }
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0 && send_ != nullptr) {
-    const bool done = send_->kind == rt::NetOperation::Kind::kSend ? try_send(*send_)
-                                                                   : try_send_file(*send_);
+    const bool done =
+        send_->kind == rt::NetOperation::Kind::kSend ? try_send(*send_) : try_send_file(*send_);
     if (done) finish(send_);
   }
 }
@@ -192,8 +191,7 @@ bool TcpConnection::try_send_file(rt::NetOperation& operation) {
   const int file = static_cast<const OpenFile&>(*operation.file).descriptor();
   while (sent_ < operation.length) {
     auto position = static_cast<off_t>(operation.position + sent_);
-    const ssize_t count =
-        ::sendfile(socket_.get(), file, &position, operation.length - sent_);
+    const ssize_t count = ::sendfile(socket_.get(), file, &position, operation.length - sent_);
     if (count > 0) {
       sent_ += static_cast<std::size_t>(count);
       loop_->bytes_sent.add(static_cast<std::size_t>(count));

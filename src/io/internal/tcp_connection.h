@@ -44,8 +44,8 @@ class TcpConnection final : public rt::Connection, private Watch {
   rt::Endpoint local_;
 
   bool watched_ = false;
-  bool readable_ = true;     // as far as we know
-  bool ended_ = false;       // the peer's end was seen in an event
+  bool readable_ = true;                 // as far as we know
+  bool ended_ = false;                   // the peer's end was seen in an event
   rt::NetOperation* receive_ = nullptr;  // waiting
   rt::NetOperation* send_ = nullptr;
   // Progress of the send in flight.

@@ -1,15 +1,15 @@
 // What the tests of io share: a temporary folder and a runtime that runs one task. Tests only.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <stdlib.h>
 #include <string>
+#include <unistd.h>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "io/runtime.h"
 
@@ -55,12 +55,12 @@ inline void run(std::size_t cores, rt::Task<> (*body)(Runtime&)) {
 }
 
 // For assertions inside coroutines, which cannot return early as gtest's ASSERT_ does.
-#define CO_ASSERT(condition)                       \
-  do {                                             \
-    if (!(condition)) {                            \
-      ADD_FAILURE() << "failed: " << #condition;   \
-      co_return;                                   \
-    }                                              \
+#define CO_ASSERT(condition)                     \
+  do {                                           \
+    if (!(condition)) {                          \
+      ADD_FAILURE() << "failed: " << #condition; \
+      co_return;                                 \
+    }                                            \
   } while (false)
 
 }  // namespace moldau::io::internal

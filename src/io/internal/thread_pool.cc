@@ -1,8 +1,7 @@
 #include "io/internal/thread_pool.h"
 
-#include <pthread.h>
-
 #include <algorithm>
+#include <pthread.h>
 #include <utility>
 
 #include "base/assert.h"

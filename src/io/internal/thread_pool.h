@@ -1,13 +1,12 @@
-// ThreadPool runs tasks on threads that are started when they are first needed, up to a maximum. The
-// queue is intrusive: whoever submits owns the task until it has run. Submitting is possible from
-// any thread; tasks start in order. The destructor runs what is queued, then joins.
+// ThreadPool runs tasks on threads that are started when they are first needed, up to a maximum.
+// The queue is intrusive: whoever submits owns the task until it has run. Submitting is possible
+// from any thread; tasks start in order. The destructor runs what is queued, then joins.
 #pragma once
-
-#include <pthread.h>
 
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <pthread.h>
 #include <string>
 #include <vector>
 

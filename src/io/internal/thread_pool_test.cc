@@ -1,11 +1,11 @@
 #include "io/internal/thread_pool.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <deque>
 #include <latch>
 #include <memory>
+
+#include <gtest/gtest.h>
 
 namespace moldau::io::internal {
 namespace {

@@ -2,9 +2,8 @@
 // the main thread gets them.
 #pragma once
 
-#include <pthread.h>
-
 #include <cstddef>
+#include <pthread.h>
 #include <string>
 
 namespace moldau::io::internal {

@@ -1,5 +1,6 @@
 // TimerHeap holds the armed timers of one loop: a binary heap of pointers in which each timer knows
-// its place (Timer::slot), so that disarming needs no search. Equal instants fire in order of arming.
+// its place (Timer::slot), so that disarming needs no search. Equal instants fire in order of
+// arming.
 #pragma once
 
 #include <cstddef>

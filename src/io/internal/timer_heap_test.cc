@@ -1,11 +1,11 @@
 #include "io/internal/timer_heap.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <deque>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/rng.h"
 

@@ -1,11 +1,10 @@
 #include "io/internal/transfer.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "io/internal/open_file.h"
@@ -24,9 +23,8 @@ void fail(rt::DiskOperation& operation) {
 
 void read_rest(rt::DiskOperation& operation) {
   for (;;) {
-    const ssize_t count =
-        ::pread(descriptor_of(operation), operation.into.data(), operation.into.size(),
-                static_cast<off_t>(operation.position));
+    const ssize_t count = ::pread(descriptor_of(operation), operation.into.data(),
+                                  operation.into.size(), static_cast<off_t>(operation.position));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(operation);
     if (advance_read(operation, static_cast<std::size_t>(count))) return;
@@ -50,8 +48,7 @@ void write_all(rt::DiskOperation& operation) {
       ++used;
     }
     if (used == 0) break;
-    const ssize_t result = ::pwritev(descriptor_of(operation), parts.data(),
-                                     static_cast<int>(used),
+    const ssize_t result = ::pwritev(descriptor_of(operation), parts.data(), static_cast<int>(used),
                                      static_cast<off_t>(operation.position + written));
     if (result < 0 && errno == EINTR) continue;
     if (result < 0) return fail(operation);
@@ -79,17 +76,19 @@ bool advance_read(rt::DiskOperation& operation, std::size_t count) {
   return count == 0 || operation.into.empty();
 }
 
-bool try_read(rt::DiskOperation& operation, bool& supported) {
+bool try_read(rt::DiskOperation& operation) {
+  auto& file = static_cast<OpenFile&>(*operation.file);
+  if (!file.reads_cached()) return false;
   while (!operation.into.empty()) {
     const iovec part{.iov_base = operation.into.data(), .iov_len = operation.into.size()};
-    const ssize_t count = ::preadv2(descriptor_of(operation), &part, 1,
-                                    static_cast<off_t>(operation.position), RWF_NOWAIT);
+    const ssize_t count =
+        ::preadv2(file.descriptor(), &part, 1, static_cast<off_t>(operation.position), RWF_NOWAIT);
     if (count >= 0) {
       if (advance_read(operation, static_cast<std::size_t>(count))) return true;
     } else if (errno == EAGAIN) {
       return false;
     } else if (errno == EOPNOTSUPP || errno == ENOSYS) {
-      supported = false;
+      file.reads_cached(false);
       return false;
     } else if (errno != EINTR) {
       fail(operation);
@@ -107,9 +106,12 @@ std::size_t transfer_bytes(const rt::DiskOperation& operation) {
 
 void transfer(rt::DiskOperation& operation) {
   switch (operation.kind) {
-    case rt::DiskOperation::Kind::kRead: return read_rest(operation);
-    case rt::DiskOperation::Kind::kWrite: return write_all(operation);
-    case rt::DiskOperation::Kind::kSync: break;
+    case rt::DiskOperation::Kind::kRead:
+      return read_rest(operation);
+    case rt::DiskOperation::Kind::kWrite:
+      return write_all(operation);
+    case rt::DiskOperation::Kind::kSync:
+      break;
   }
   if (::fdatasync(descriptor_of(operation)) != 0) return fail(operation);
   operation.result = 0;
