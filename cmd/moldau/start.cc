@@ -74,31 +74,29 @@ rt::Task<> wait_for_failure(broker::Broker& node, rt::StopToken token, rt::Event
   end.set();
 }
 
-rt::Task<> wait_for_signal(io::Runtime& runtime, rt::StopToken token, rt::Event& end) {
+// A signal ends a start that is under way as well as a node that serves.
+rt::Task<> wait_for_signal(io::Runtime& runtime, broker::Broker& node, rt::StopToken token,
+                           rt::Event& end) {
   co_await runtime.wait_for_signal(token);
+  node.abort_start();
   end.set();
 }
 
-rt::Task<bool> serve(io::Runtime& runtime, broker::Broker& node) {
-  rt::Loop& loop = runtime.loop(0);
+// False when something went wrong.
+rt::Task<bool> serve(broker::Broker& node, rt::Loop& loop, rt::Event& end, rt::Scope& scope) {
   broker::NodeAdmin admin(node);
   std::optional<console::Console> console;
   if (const auto& http = node.config().network.http) {
     console.emplace(admin, loop, rt::Endpoint{.host = http->host, .port = http->port});
+    const auto listening = co_await console->start();
+    if (!listening) {
+      LOG_ERROR(loop.log(), "server", "{}", listening.error());
+      co_return false;
+    }
   }
-  rt::Scope scope(loop);
-  rt::Event end(loop);
   bool failed = false;
-  scope.spawn(wait_for_signal(runtime, scope.token(), end));
   scope.spawn(wait_for_failure(node, scope.token(), end, failed));
-  std::expected<void, std::string> listening;
-  if (console) listening = co_await console->start();
-  if (!listening) {
-    LOG_ERROR(loop.log(), "server", "{}", listening.error());
-    failed = true;
-  } else {
-    co_await end.wait();
-  }
+  co_await end.wait();
   LOG_INFO(loop.log(), "server", "shutting down");
   if (console) co_await console->stop();
   co_await scope.stop_and_join();
@@ -112,10 +110,17 @@ rt::Task<int> run_node(io::Runtime& runtime, const config::LoadedConfig& loaded)
   }
   if (!co_await format_first_time(loop, loaded.config)) co_return kExitFailed;
   broker::Broker node(runtime.loops(), loaded.config);
+  rt::Event end(loop);
+  rt::Scope scope(loop);
+  scope.spawn(wait_for_signal(runtime, node, scope.token(), end));
   const auto started = co_await node.start();
-  if (!started) LOG_ERROR(loop.log(), "server", "cannot start: {}", started.error());
   bool well = started.has_value();
-  if (well) well = co_await serve(runtime, node);
+  if (well) {
+    well = co_await serve(node, loop, end, scope);
+  } else {
+    LOG_ERROR(loop.log(), "server", "cannot start: {}", started.error());
+  }
+  co_await scope.stop_and_join();
   co_await node.stop();
   LOG_INFO(loop.log(), "server", "stopped");
   co_return well ? kExitDone : kExitFailed;

@@ -221,12 +221,12 @@ rt::Task<StartResult<void>> Broker::register_controller() {
   request.features = wire_features<wire::ControllerRegistrationRequest::Feature>();
   const base::Instant deadline = loop0().now() + config_.controller.initial_registration_timeout;
   std::string last;
-  while (loop0().now() < deadline) {
+  while (loop0().now() < deadline && !scope_.stop_requested()) {
     const auto answer =
         co_await controller_channel_->call<wire::ControllerRegistrationResponse>(request);
     if (answer && answer->error_code == wire::ErrorCode::kNone) co_return {};
     last = answer ? std::string(name(answer->error_code)) : answer.error().message;
-    co_await rt::sleep_for(loop0(), kControllerRetry);
+    co_await rt::sleep_for(loop0(), kControllerRetry, scope_.token());
   }
   co_return std::unexpected("this controller could not register with the quorum's leader: " + last);
 }

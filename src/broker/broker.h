@@ -42,6 +42,8 @@ class Broker {
   ~Broker();
 
   [[nodiscard]] rt::Task<StartResult<void>> start();
+  // Ends a start() that is under way, with an error.
+  void abort_start() { scope_.stop(); }
   // After start(), also a failed one.
   [[nodiscard]] rt::Task<> stop();
   // Ends when something happened that the node cannot go on with; says what.

@@ -84,8 +84,11 @@ void ControllerDriver::handle_snapshot_records(std::span<const base::SharedBytes
 void ControllerDriver::end_snapshot() {
   if (failed_) return;
   const base::Offset last = snapshot_end_ - 1;
-  const auto loaded = core_.load(snapshot_->take_image(), last);
+  metadata::Image image = snapshot_->take_image();
   snapshot_.reset();
+  // The snapshot that a formatted directory begins with may hold control records only.
+  if (image.empty() && last < base::Offset(0)) return;
+  const auto loaded = core_.load(image, last);
   if (!loaded) return fail("the snapshot does not load: " + loaded.error().message);
   replayed_to_ = last;
 }

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "broker/controller_answers.h"
@@ -72,6 +73,9 @@ rt::Task<Response> ControllerDriver::serve(Request request) {
     static_cast<void>(co_await raft_->wait_committed(epoch_, replayed_to_));
   }
   if (!core_.active()) co_return refuse_all(request, wire::ErrorCode::kNotController);
+  if constexpr (std::is_same_v<Request, wire::BrokerHeartbeatRequest>) {
+    core_.heard(request, loop_->now());
+  }
   const base::LeaderEpoch epoch = epoch_;
   auto decision = core_.decide(context(), request);
   if (decision.records.empty()) co_return std::move(decision.response);

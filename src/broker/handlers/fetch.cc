@@ -20,6 +20,7 @@ namespace moldau::broker {
 namespace {
 
 constexpr std::int16_t kLeaderHintVersion = 16;
+constexpr std::int16_t kCurrentLeaderVersion = 12;
 constexpr std::int8_t kReadCommitted = 1;
 
 using PartitionData = wire::FetchResponse::PartitionData;
@@ -324,6 +325,7 @@ wire::FetchResponse response_of(Shard& shard, const RequestContext& context,
   FetchSession* session =
       incremental == 0 ? nullptr : shard.fetch_sessions().find(incremental);
   for (Item& item : operation.items()) {
+    if (context.api_version < kCurrentLeaderVersion) item.data.current_leader = {};
     hints.add(item.data.current_leader.leader_id);
     const bool news = session == nullptr ||
                       session->is_news(item.topic, item.target.topic_id, item.data);

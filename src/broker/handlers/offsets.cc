@@ -21,6 +21,7 @@ constexpr base::Timestamp kEarliestPendingUpload{-6};
 constexpr std::int8_t kReadCommitted = 1;
 constexpr base::BrokerId kConsumer{-1};
 constexpr std::int16_t kOffsetNotAvailableVersion = 5;
+constexpr std::int16_t kLeaderEpochVersion = 4;
 
 using ListedOffset = wire::ListOffsetsResponse::ListOffsetsPartitionResponse;
 
@@ -96,6 +97,7 @@ rt::Task<ListedOffset> list_here(Shard& shard, base::TopicIdPartition id, ListTe
   }
   const Partition::Use use(**ready);
   co_await look_up(**ready, terms, listed);
+  if (terms.version < kLeaderEpochVersion) listed.leader_epoch = base::kNoLeaderEpoch;
   co_return listed;
 }
 

@@ -94,7 +94,6 @@ rt::Task<LogResult<void>> MetadataLog::recover_snapshots() {
   const base::LeaderEpoch last_epoch = log_->latest_epoch().value_or(base::LeaderEpoch(0));
   if (latest && *latest > raft::OffsetAndEpoch{.offset = log_->end_offset(), .epoch = last_epoch}) {
     // We stopped between fetching a snapshot and dropping the log that it replaces.
-    loop_->mark("metadata log truncated");
     CO_TRY(sentence(co_await log_->truncate_fully_and_start_at(latest->offset)));
   }
   recovered_.log = raft::LogSummary(log_->log_start_offset());
@@ -150,7 +149,6 @@ rt::Task<LogResult<void>> MetadataLog::recover_batches() {
     // As Kafka: the rest comes again from the leader, or was never committed.
     LOG_WARN(loop_->log(), "raft", "cutting the metadata log in {} from offset {} to {}: {}", path_,
              end, log.end_offset(), scan.problem);
-    loop_->mark("metadata log truncated");
     CO_TRY(sentence(co_await log_->truncate_to(log.end_offset())));
     break;
   }
@@ -199,7 +197,7 @@ rt::Task<LogResult<void>> MetadataLog::read_election() {
 rt::Task<LogResult<void>> MetadataLog::write_election(raft::ElectionState state,
                                                       raft::KRaftVersion version) {
   if (state.epoch > known_epoch_) {
-    co_await storage_->raise_quorum_epoch(state.epoch);
+    CO_TRY(sentence(co_await storage_->raise_quorum_epoch(state.epoch)));
     known_epoch_ = state.epoch;
   }
   const std::string file = path_ + "/" + std::string(raft::kQuorumStateFile);
@@ -256,7 +254,6 @@ rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
 
 rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
                                              raft::log_op::TruncateTo what) {
-  loop_->mark("metadata log truncated");
   for (auto& [earlier, end] : written_) end = std::min(end, what.end);
   CO_TRY(sentence(co_await log_->truncate_to(what.end)));
   wrote(sequence, what.end);
@@ -265,7 +262,6 @@ rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
 
 rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
                                              raft::log_op::TruncateFully what) {
-  loop_->mark("metadata log truncated");
   written_.clear();
   CO_TRY(sentence(co_await log_->truncate_fully_and_start_at(what.id.offset)));
   wrote(sequence, what.id.offset);
