@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/format.sh [--check] [FILE...]: clang-format over all of our C++ or some files; with --check it
-# changes nothing, names the files that it would change, and fails if there are any.
+# tools/format.sh [--check] [FILE...]: clang-format over all of our C++, or over some files. With
+# --check it changes nothing, names the files that it would change, and fails if there are any.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 check=false

@@ -34,7 +34,7 @@ def check_readmes(paths, modules, read):
 
 
 def is_globbed(path, lists):
-    """Whether add_module() of its folder, or of the one above that names the part, finds the test."""
+    """Whether add_module() of its folder, or of the one above that names it, finds the test."""
     folder = pathlib.PurePosixPath(path).parent
     own = lists.get(f"{folder}/CMakeLists.txt", "")
     above = lists.get(f"{folder.parent}/CMakeLists.txt", "")
