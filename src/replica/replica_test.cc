@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -597,78 +598,95 @@ TEST(Replica, TheLogStartMovesTheHighWatermarkAlong) {
   EXPECT_EQ(f.replica.log_start(), Offset(4));
 }
 
-// Random histories: what is released, and the high watermark, must agree with the definitions.
+// A random history of one leader with two followers. After each step, what is released, and the
+// high watermark, must agree with the definitions.
+class History {
+ public:
+  explicit History(std::uint64_t seed)
+      : rng_(seed), fixture_(three({1, 2, 3}, static_cast<int>(rng_.between(1, 3)))) {}
+
+  void step() {
+    now_ += static_cast<std::int64_t>(rng_.below(4000));
+    const Output out = random_step();
+    if (out.alter_partition) {
+      ASSERT_FALSE(in_flight_);
+      in_flight_ = out.alter_partition;
+    }
+    check_high_watermark(out);
+    for (const Released& released : out.released) {
+      ASSERT_EQ(released.error, ErrorCode::kNone);
+      ASSERT_LE(waiting_.at(released.token), high_watermark_);
+      waiting_.erase(released.token);
+    }
+    for (const auto& [waiter, required] : waiting_) ASSERT_GT(required, high_watermark_);
+  }
+
+ private:
+  Output random_step() {
+    switch (rng_.below(6)) {
+      case 0:
+        end_ += static_cast<std::int64_t>(rng_.below(5));
+        return fixture_.append(end_);
+      case 1: {
+        const std::int64_t durable = fixture_.replica.durable_end().value();
+        return fixture_.sync(rng_.between(durable, end_), now_);
+      }
+      case 2: {
+        const int id = static_cast<int>(rng_.between(2, 3));
+        log_end_[id] = rng_.between(std::max<std::int64_t>(log_end_[id], 0), end_);
+        return fixture_.fetched(id, log_end_[id], now_);
+      }
+      case 3:
+        if (fixture_.replica.check_append(-1) != ErrorCode::kNone) return {};
+        waiting_[++token_] = end_;
+        return fixture_.park(token_, end_);
+      case 4:
+        return fixture_.replica.step(Tick{}, at(now_));
+      default:
+        return answer();
+    }
+  }
+
+  Output answer() {
+    if (!in_flight_) return {};
+    AlterPartitionAnswer answer{.change_id = in_flight_->change_id,
+                                .leader_epoch = LeaderEpoch(5),
+                                .partition_epoch = PartitionEpoch(++partition_epoch_)};
+    for (const auto& member : in_flight_->new_isr) answer.isr.push_back(member.id);
+    in_flight_.reset();
+    return fixture_.replica.step(answer, at(now_));
+  }
+
+  void check_high_watermark(const Output& out) {
+    const std::int64_t before = std::exchange(high_watermark_, fixture_.high_watermark());
+    ASSERT_GE(high_watermark_, before);
+    if (high_watermark_ == before) return;
+    ASSERT_TRUE(out.high_watermark_moved);
+    ASSERT_FALSE(fixture_.replica.under_min_isr());
+    ASSERT_LE(high_watermark_, fixture_.replica.durable_end().value());
+    for (const BrokerId id : fixture_.replica.isr()) {
+      if (id != BrokerId(1)) ASSERT_LE(high_watermark_, log_end_[id.value()]);
+    }
+  }
+
+  base::Rng rng_;
+  Fixture fixture_;
+  std::map<ProduceToken, std::int64_t> waiting_;
+  std::map<int, std::int64_t> log_end_ = {{2, -1}, {3, -1}};
+  std::optional<AlterPartition> in_flight_;
+  std::int64_t end_ = 0;
+  std::int64_t now_ = 0;
+  std::int64_t high_watermark_ = 0;
+  ProduceToken token_ = 0;
+  int partition_epoch_ = 10;
+};
+
 TEST(Replica, KeepsItsInvariants) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    base::Rng rng(seed);
-    Fixture f(three({1, 2, 3}, static_cast<int>(rng.between(1, 3))));
-    std::map<ProduceToken, std::int64_t> waiting;
-    std::map<int, std::int64_t> log_end = {{2, -1}, {3, -1}};
-    std::int64_t end = 0;
-    std::int64_t now = 0;
-    ProduceToken token = 0;
-    std::int64_t high_watermark = 0;
-    int partition_epoch = 10;
-    std::optional<AlterPartition> in_flight;
-    for (int step = 0; step < 200; ++step) {
-      now += static_cast<std::int64_t>(rng.below(4000));
-      Output out;
-      switch (rng.below(6)) {
-        case 0:
-          end += static_cast<std::int64_t>(rng.below(5));
-          out = f.append(end);
-          break;
-        case 1:
-          out = f.sync(rng.between(f.replica.durable_end().value(), end), now);
-          break;
-        case 2: {
-          const int id = static_cast<int>(rng.between(2, 3));
-          log_end[id] = rng.between(std::max<std::int64_t>(log_end[id], 0), end);
-          out = f.fetched(id, log_end[id], now);
-          break;
-        }
-        case 3:
-          if (f.replica.check_append(-1) != ErrorCode::kNone) break;
-          waiting[++token] = end;
-          out = f.park(token, end);
-          break;
-        case 4:
-          out = f.replica.step(Tick{}, at(now));
-          break;
-        default:
-          if (!in_flight) break;
-          std::vector<BrokerId> isr;
-          for (const auto& member : in_flight->new_isr) isr.push_back(member.id);
-          out = f.replica.step(
-              AlterPartitionAnswer{.change_id = in_flight->change_id,
-                                   .leader_epoch = LeaderEpoch(5),
-                                   .partition_epoch = PartitionEpoch(++partition_epoch),
-                                   .isr = isr},
-              at(now));
-          in_flight.reset();
-      }
-      if (out.alter_partition) {
-        ASSERT_FALSE(in_flight);
-        in_flight = out.alter_partition;
-      }
-      ASSERT_GE(f.high_watermark(), high_watermark);
-      if (f.high_watermark() > high_watermark) {
-        ASSERT_TRUE(out.high_watermark_moved);
-        ASSERT_FALSE(f.replica.under_min_isr());
-        ASSERT_LE(f.high_watermark(), f.replica.durable_end().value());
-        for (const BrokerId id : f.replica.isr()) {
-          if (id != BrokerId(1)) ASSERT_LE(f.high_watermark(), log_end[id.value()]);
-        }
-      }
-      high_watermark = f.high_watermark();
-      for (const Released& released : out.released) {
-        ASSERT_EQ(released.error, ErrorCode::kNone);
-        ASSERT_LE(waiting.at(released.token), high_watermark);
-        waiting.erase(released.token);
-      }
-      for (const auto& [waiter, required] : waiting) ASSERT_GT(required, high_watermark);
-    }
+    History history(seed);
+    for (int step = 0; step < 200; ++step) history.step();
+    if (testing::Test::HasFatalFailure()) return;
   }
 }
 
