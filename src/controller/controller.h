@@ -68,7 +68,7 @@
 namespace moldau::controller {
 
 struct State;
-struct View;
+class View;
 
 // Kafka's limits for one request, and so for one atomic batch.
 inline constexpr std::size_t kRecordsInDecisionMax = 10'000;
@@ -121,8 +121,7 @@ class Controller {
   Controller& operator=(const Controller&) = delete;
   ~Controller();
 
-  // --- state
-  // ---------------------------------------------------------------------------------------
+  // --- state ---
   // Replaces all state by a snapshot's. Only while not active.
   [[nodiscard]] std::expected<void, ReplayError> load(const metadata::Image& image,
                                                       base::Offset last_offset);
@@ -139,17 +138,16 @@ class Controller {
   [[nodiscard]] base::Offset last_offset() const;
   [[nodiscard]] bool active() const { return active_; }
 
-  // --- leadership
-  // ---------------------------------------------------------------------------------- Begins to
-  // lead: returns the records to append first (none, when the log is in order). `bootstrap` is what
-  // the directory was formatted with, used when the log holds no metadata.version yet.
+  // --- leadership ---
+  // Begins to lead: returns the records to append first (none, when the log is in order).
+  // `bootstrap` is what the directory was formatted with, used when the log holds no
+  // metadata.version yet.
   [[nodiscard]] Upkeep activate(const Context& context,
                                 std::span<const metadata::Record> bootstrap);
   void deactivate();
   void set_voters(std::vector<base::BrokerId> voters, std::int16_t kraft_version);
 
-  // --- decisions: only while active
-  // ------------------------------------------------------------------
+  // --- decisions: only while active ---
   [[nodiscard]] Decision<wire::BrokerRegistrationResponse> decide(
       const Context& context, const wire::BrokerRegistrationRequest& request) const;
   // Call heard() first: a heartbeat keeps the session even when it decides nothing.
@@ -180,13 +178,12 @@ class Controller {
   [[nodiscard]] Decision<wire::UpdateFeaturesResponse> decide(
       const Context& context, const wire::UpdateFeaturesRequest& request) const;
 
-  // --- soft state
-  // ---------------------------------------------------------------------------------- A heartbeat
-  // came in, whatever its answer will be.
+  // --- soft state ---
+  // A heartbeat came in, whatever its answer will be.
   void heard(const wire::BrokerHeartbeatRequest& request, base::Instant now);
   // Upkeep that is due: fences one broker whose session is over, elects leaders for partitions
-  // without one, moves leadership back to preferred replicas, writes a NoOp record when nothing
-  // else was written. Call again at once while it returns records.
+  // without one, moves leadership back to preferred replicas, writes a NoOp record each idle
+  // interval. Call again at once while it returns records.
   [[nodiscard]] Upkeep tick(const Context& context);
   // When tick() has something to do.
   [[nodiscard]] base::Instant wake_at() const;

@@ -144,8 +144,7 @@ Topic* Delta::edit_topic(const base::TopicId& id) {
   return shared == nullptr ? nullptr : &shared->edit();
 }
 
-// --- cluster
-// ---------------------------------------------------------------------------------------
+// --- cluster ---
 
 template <>
 Applied Delta::apply_one(const wire::RegisterBrokerRecord& record) {
@@ -246,8 +245,7 @@ Applied Delta::apply_one(const wire::UnregisterControllerRecord& record) {
   return {};
 }
 
-// --- topics
-// ----------------------------------------------------------------------------------------
+// --- topics ---
 
 template <>
 Applied Delta::apply_one(const wire::TopicRecord& record) {
@@ -342,8 +340,7 @@ Applied Delta::apply_one(const wire::ClearElrRecord& record) {
   return {};
 }
 
-// --- configs, features and the rest
-// ----------------------------------------------------------------
+// --- configs, features and the rest ---
 
 void Delta::set_config(const ConfigResource& resource, const std::string& name,
                        const std::optional<std::string>& value) {
@@ -476,8 +473,7 @@ Applied Delta::apply_one(const wire::RemoveDelegationTokenRecord& record) {
   return {};
 }
 
-// --- without an effect on the image
-// ----------------------------------------------------------------
+// --- without an effect on the image ---
 
 template <>
 Applied Delta::apply_one(const wire::NoOpRecord&) {
