@@ -9,9 +9,11 @@ namespace moldau::raft {
 
 base::LeaderEpoch LogSummary::last_epoch() const {
   if (!epochs_.empty()) return epochs_.back().epoch;
-  // An empty log goes on where its snapshot ends.
+  // A log that a snapshot replaced goes on where that ends; a newer snapshot says nothing about a
+  // log that is still being loaded.
   const auto latest = latest_snapshot();
-  return latest ? latest->epoch : base::LeaderEpoch(0);
+  const bool replaced = latest && latest->offset == start_ && latest->offset == end_;
+  return replaced ? latest->epoch : base::LeaderEpoch(0);
 }
 
 std::optional<SnapshotId> LogSummary::latest_snapshot() const {

@@ -146,11 +146,9 @@ rt::Task<LogResult<void>> MetadataLog::recover_batches() {
       CO_TRY(note_registrations(*values));
     }
     if (scan.problem.empty() && !scan.batches.empty()) continue;
-    // As Kafka: the rest comes again from the leader, or was never committed.
-    LOG_WARN(loop_->log(), "raft", "cutting the metadata log in {} from offset {} to {}: {}", path_,
-             end, log.end_offset(), scan.problem);
-    CO_TRY(sentence(co_await log_->truncate_to(log.end_offset())));
-    break;
+    // Storage has already cut what was torn; what is left here is whole, and not right.
+    co_return std::unexpected("the metadata log in " + path_ + " cannot be used: " + scan.problem +
+                              "; remove the directory's metadata log if another controller has it");
   }
   co_return {};
 }

@@ -73,8 +73,8 @@ rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open_quorum(
 
 rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(
     rt::Loop& loop, storage::Storage& storage) {
-  const std::string path = storage.metadata_directory().path() + "/" +
-                           std::string(storage::kBootstrapCheckpointName);
+  const std::string path =
+      storage.metadata_directory().path() + "/" + std::string(storage::kBootstrapCheckpointName);
   const auto bytes = co_await rt::read_file(loop.disk(), path);
   if (!bytes) {
     if (bytes.error().code == rt::IoErrorCode::kNotFound) {

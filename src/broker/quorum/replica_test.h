@@ -131,7 +131,7 @@ class TestQuorum {
         rng_(spec_.seed) {
     for (std::int32_t id = 1; id <= spec_.voters; ++id) {
       directories_[id] = base::DirectoryId(base::Uuid::random(rng_));
-      voters_.put(voter(id));
+      voters_.put(voter_node(id));
     }
     for (std::int32_t id = 1; id <= spec_.voters; ++id) format(id);
   }
@@ -284,15 +284,15 @@ class TestQuorum {
   [[nodiscard]] static raft::Endpoints endpoints(std::int32_t id) {
     return {{kListener, {"n", static_cast<std::uint16_t>(9000 + id)}}};
   }
-  [[nodiscard]] raft::VoterNode voter(std::int32_t id) {
-    raft::VoterNode node{.key = {.id = base::BrokerId(id), .directory = directories_[id]},
-                         .endpoints = endpoints(id),
-                         .supported = raft::kSupportedKRaftVersions};
+  [[nodiscard]] raft::VoterNode voter_node(std::int32_t id) {
+    raft::VoterNode voter{.key = {.id = base::BrokerId(id), .directory = directories_[id]},
+                          .endpoints = endpoints(id),
+                          .supported = raft::kSupportedKRaftVersions};
     if (spec_.kraft_version == raft::kKRaftVersion0) {
-      node.key.directory = {};
-      node.supported = {};
+      voter.key.directory = {};
+      voter.supported = {};
     }
-    return node;
+    return voter;
   }
   void format(std::int32_t id) {
     storage::FormatOptions options{.path = path(id),
