@@ -31,6 +31,9 @@ int main(int argc, char** argv) {
   Action action;
   add_start(app, action);
   add_storage(app, action);
+  add_topic(app, action);
+  add_produce(app, action);
+  add_consume(app, action);
   add_version(app, action);
   const std::vector<const char*> arguments = with_start(argc, argv);
   try {

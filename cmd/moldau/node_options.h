@@ -2,10 +2,11 @@
 // directory instead of one, and single keys that override either.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <expected>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "config/broker_config.h"
 

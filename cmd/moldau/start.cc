@@ -130,8 +130,8 @@ int start(const StartOptions& options) {
   const auto loaded = options.node.load();
   if (!loaded) return loaded.error();
   io::RuntimeOptions runtime_options;
-  runtime_options.cores = options.cores != 0 ? options.cores
-                                             : static_cast<std::size_t>(loaded->config.cores);
+  runtime_options.cores =
+      options.cores != 0 ? options.cores : static_cast<std::size_t>(loaded->config.cores);
   runtime_options.disk = kDisks.at(options.disk);
   runtime_options.log_format = kFormats.at(options.log_format);
   runtime_options.log_level = kLevels.at(options.log_level);

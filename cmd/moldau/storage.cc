@@ -95,8 +95,9 @@ void add_format(CLI::App& parent, Action& action) {
   auto options = std::make_shared<FormatOptions>();
   CLI::App* command = parent.add_subcommand("format", "Prepare a node's data directories");
   options->node.add_to(*command);
-  command->add_option("--cluster-id,-t", options->request.cluster_id,
-                      "The cluster's id (see storage random-uuid)")
+  command
+      ->add_option("--cluster-id,-t", options->request.cluster_id,
+                   "The cluster's id (see storage random-uuid)")
       ->required();
   command->add_flag("--ignore-formatted,-g", options->request.ignore_formatted,
                     "Leave directories alone that are formatted");
@@ -126,9 +127,7 @@ void add_storage(CLI::App& app, Action& action) {
   info_command->callback([options, &action] { action = [options] { return info(*options); }; });
 
   CLI::App* uuid = storage->add_subcommand("random-uuid", "Print a fresh cluster id");
-  uuid->callback([&action] {
-    action = [] { return run_on_loop(&uuid_task); };
-  });
+  uuid->callback([&action] { action = [] { return run_on_loop(&uuid_task); }; });
 }
 
 }  // namespace moldau::cmd

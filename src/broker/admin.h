@@ -1,5 +1,5 @@
-// Admin is what a node shows of itself to its HTTP console: a snapshot of its state and totals, taken
-// loop by loop. It changes nothing. Called on loop 0.
+// Admin is what a node shows of itself to its HTTP console: a snapshot of its state and totals,
+// taken loop by loop. It changes nothing. Called on loop 0.
 #pragma once
 
 #include <cstdint>

@@ -45,11 +45,12 @@ Answer refuse_malformed(Shard& shard, const RequestContext& context, const wire:
 }
 
 Answer refuse_unencodable(Shard& shard, const RequestContext& context, wire::WireError error) {
-  LOG_ERROR(shard.loop().log(), "network",
-            "closing the connection from {}: the answer to api key {} version {} cannot be encoded: "
-            "{}; please report this",
-            context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
-            context.api_version, to_string(error));
+  LOG_ERROR(
+      shard.loop().log(), "network",
+      "closing the connection from {}: the answer to api key {} version {} cannot be encoded: "
+      "{}; please report this",
+      context.peer.to_string(), static_cast<std::int16_t>(context.api_key), context.api_version,
+      to_string(error));
   return {.frame = std::nullopt, .close = true};
 }
 

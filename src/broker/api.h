@@ -1,7 +1,7 @@
-// The APIs that a listener serves: one row per api key with the versions we advertise and the function
-// that serves it. What has no row is neither advertised nor answered. A handler is a coroutine from a
-// decoded request to a response; the glue around it (decode, header, encode) is here, once.
-// Handlers run on the loop of the connection.
+// The APIs that a listener serves: one row per api key with the versions we advertise and the
+// function that serves it. What has no row is neither advertised nor answered. A handler is a
+// coroutine from a decoded request to a response; the glue around it (decode, header, encode) is
+// here, once. Handlers run on the loop of the connection.
 #pragma once
 
 #include <cstdint>
@@ -63,8 +63,8 @@ struct Api {
 // Writes the response header; the body follows.
 void encode_response_header(const RequestContext& context, wire::Writer& out);
 
-// The frame of a response; closes the connection when the response cannot be encoded, which is a bug
-// of ours that the log names.
+// The frame of a response; closes the connection when the response cannot be encoded, which is a
+// bug of ours that the log names.
 template <class Response>
 Answer answer(Shard& shard, const RequestContext& context, const Response& response);
 
@@ -73,8 +73,8 @@ template <class RequestType, class Response,
           rt::Task<Response> (*kHandle)(Shard&, RequestContext, RequestType)>
 rt::Task<Answer> serve(Shard& shard, Request request);
 
-// A frame that is not what its header claims: logged once with the peer; the connection is closed, as
-// Kafka does.
+// A frame that is not what its header claims: logged once with the peer; the connection is closed,
+// as Kafka does.
 [[nodiscard]] Answer refuse_malformed(Shard& shard, const RequestContext& context,
                                       const wire::Reader& in);
 [[nodiscard]] Answer refuse_unencodable(Shard& shard, const RequestContext& context,

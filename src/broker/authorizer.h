@@ -1,7 +1,7 @@
 // Authorizer answers whether a principal may do an operation on a resource. Every handler asks, in
-// Kafka's order of checks. Until ACLs are served, a cluster without an authorizer allows everything,
-// as Kafka does without authorizer.class.name. Called on the connection's loop.
-// Source: clients/.../acl/AclOperation.java, resource/ResourceType.java (frozen numbers).
+// Kafka's order of checks. Until ACLs are served, a cluster without an authorizer allows
+// everything, as Kafka does without authorizer.class.name. Called on the connection's loop. Source:
+// clients/.../acl/AclOperation.java, resource/ResourceType.java (frozen numbers).
 #pragma once
 
 #include <cstdint>

@@ -98,8 +98,7 @@ rt::Task<StartResult<void>> Broker::start() {
   incarnation_ = random_uuid(loop0());
   CO_TRY(co_await open_storage());
   CO_TRY(co_await bind(config_.network.controller_listeners,
-                       config_.network.advertised_controller_listeners,
-                       ListenerKind::kController));
+                       config_.network.advertised_controller_listeners, ListenerKind::kController));
   CO_TRY(co_await bind(config_.network.broker_listeners,
                        config_.network.advertised_broker_listeners, ListenerKind::kBroker));
   CO_TRY(co_await open_quorum());
@@ -116,8 +115,8 @@ rt::Task<StartResult<void>> Broker::open_storage() {
   options.log_dirs = config_.log.dirs;
   options.metadata_log_dir = config_.metadata_log.dir;
   options.node_id = config_.node_id;
-  options.sync = config_.log.sync == config::LogSync::kOs ? storage::LogSync::kOs
-                                                          : storage::LogSync::kAck;
+  options.sync =
+      config_.log.sync == config::LogSync::kOs ? storage::LogSync::kOs : storage::LogSync::kAck;
   options.store.tail_cache_bytes_max = static_cast<std::size_t>(config_.log.tail_cache_bytes);
   options.journal_bytes_max = static_cast<std::size_t>(config_.log.journal_bytes);
   options.recovery_point_interval = config_.log.recovery_checkpoint_interval;
@@ -142,8 +141,7 @@ rt::Task<StartResult<void>> Broker::bind(const std::vector<config::Listener>& li
                       .advertised = {}};
     for (const auto& shard : shards_) {
       auto server = std::make_unique<Server>(*shard, info);
-      const auto listening =
-          co_await rt::call(loop0(), shard->loop(), listen_here(*server));
+      const auto listening = co_await rt::call(loop0(), shard->loop(), listen_here(*server));
       if (!listening) {
         co_return std::unexpected("cannot listen on " + info.bind.to_string() + " for listener " +
                                   listener.name + ": " + listening.error().to_string() +
@@ -173,12 +171,12 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   QuorumParts parts;
   for (const auto& server : servers_) {
     const ListenerInfo& info = server->listener();
-    if (info.kind == ListenerKind::kController) parts.listeners.insert({info.name, info.advertised});
+    if (info.kind == ListenerKind::kController)
+      parts.listeners.insert({info.name, info.advertised});
   }
   parts.cluster_id = cluster_id_;
   raft_ = CO_TRY(co_await broker::open_quorum(loop0(), *storage_, config_, std::move(parts)));
-  storage::JournalEvidence evidence =
-      CO_TRY(co_await raft_->journal_evidence(config_.node_id));
+  storage::JournalEvidence evidence = CO_TRY(co_await raft_->journal_evidence(config_.node_id));
   evidence.incarnation = incarnation_;
   const auto recovered = co_await storage_->recover(evidence);
   if (!recovered) co_return sentence(recovered.error());
@@ -188,6 +186,7 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   auto bootstrap = CO_TRY(co_await read_bootstrap(loop0(), *storage_));
   auto settings = controller::settings_of(config_, cluster_id_);
   settings.kraft_version = raft_->kraft_version().value();
+  kraft_level_.store(settings.kraft_version, std::memory_order_release);
   for (const auto& [id, voter] : raft_->voters().by_id()) settings.voters.push_back(id);
   controller_ = std::make_unique<ControllerDriver>(loop0(), *raft_, std::move(settings),
                                                    std::move(bootstrap));
@@ -241,8 +240,8 @@ wire::BrokerRegistrationRequest Broker::registration() const {
   request.features = wire_features<wire::BrokerRegistrationRequest::Feature>();
   request.rack = config_.rack;
   for (const auto& directory : storage_->directories()) {
-    const bool is_data = std::ranges::find(config_.log.dirs, directory->path()) !=
-                         config_.log.dirs.end();
+    const bool is_data =
+        std::ranges::find(config_.log.dirs, directory->path()) != config_.log.dirs.end();
     if (is_data) request.log_dirs.push_back(directory->id());
   }
   std::ranges::sort(request.log_dirs);

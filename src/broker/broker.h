@@ -1,9 +1,10 @@
-// Broker is one node: broker, controller, or both in one process. It is an object without globals, so
-// that a simulator runs several. start() takes it through Kafka's start-up (data directories, metadata
-// log, quorum, registration, logs, unfencing, clients) and returns when clients are served; stop()
-// leaves the cluster in order and closes the logs. Both run on loop 0 and report what went wrong as
-// one sentence for the operator. Everything it is made of lives on loop 0 but the shards, which live
-// each on its own loop. Source: core/.../{KafkaRaftServer,SharedServer,BrokerServer}.scala (4.4).
+// Broker is one node: broker, controller, or both in one process. It is an object without globals,
+// so that a simulator runs several. start() takes it through Kafka's start-up (data directories,
+// metadata log, quorum, registration, logs, unfencing, clients) and returns when clients are
+// served; stop() leaves the cluster in order and closes the logs. Both run on loop 0 and report
+// what went wrong as one sentence for the operator. Everything it is made of lives on loop 0 but
+// the shards, which live each on its own loop. Source:
+// core/.../{KafkaRaftServer,SharedServer,BrokerServer}.scala (4.4).
 #pragma once
 
 #include <array>
@@ -62,6 +63,10 @@ class Broker {
   // Any loop.
   [[nodiscard]] ImagePtr image() const { return publisher_->image(); }
   [[nodiscard]] base::Offset image_offset() const { return publisher_->image_offset(); }
+  // Finalized kraft.version; it is a control record, not part of the image.
+  [[nodiscard]] std::int16_t kraft_level() const {
+    return kraft_level_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] bool serving() const { return serving_.load(std::memory_order_acquire); }
 
   // Loop 0.
@@ -109,6 +114,7 @@ class Broker {
   std::map<std::string, std::int32_t> connections_by_host_;
   std::int32_t connections_ = 0;
   std::atomic<bool> serving_ = false;
+  std::atomic<std::int16_t> kraft_level_ = 0;
   bool storage_usable_ = false;  // recovered: may be closed with a clean marker
   rt::Scope scope_;
 };

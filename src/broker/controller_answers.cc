@@ -2,7 +2,8 @@
 
 namespace moldau::broker {
 
-wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request, wire::ErrorCode error) {
+wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request,
+                                      wire::ErrorCode error) {
   wire::CreateTopicsResponse response;
   for (const auto& topic : request.topics) {
     auto& result = response.topics.emplace_back();
@@ -13,7 +14,8 @@ wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request, 
   return response;
 }
 
-wire::DeleteTopicsResponse refuse_all(const wire::DeleteTopicsRequest& request, wire::ErrorCode error) {
+wire::DeleteTopicsResponse refuse_all(const wire::DeleteTopicsRequest& request,
+                                      wire::ErrorCode error) {
   wire::DeleteTopicsResponse response;
   for (const auto& topic : request.topics) {
     auto& result = response.responses.emplace_back();
@@ -29,7 +31,8 @@ wire::DeleteTopicsResponse refuse_all(const wire::DeleteTopicsRequest& request, 
   return response;
 }
 
-wire::CreatePartitionsResponse refuse_all(const wire::CreatePartitionsRequest& request, wire::ErrorCode error) {
+wire::CreatePartitionsResponse refuse_all(const wire::CreatePartitionsRequest& request,
+                                          wire::ErrorCode error) {
   wire::CreatePartitionsResponse response;
   for (const auto& topic : request.topics) {
     auto& result = response.results.emplace_back();

@@ -30,10 +30,10 @@ struct ResponseFor;
 template <class Request>
 using ResponseOf = typename ResponseFor<Request>::Type;
 
-#define MOLDAU_RESPONSE(name)                  \
-  template <>                                  \
-  struct ResponseFor<wire::name##Request> {    \
-    using Type = wire::name##Response;         \
+#define MOLDAU_RESPONSE(name)               \
+  template <>                               \
+  struct ResponseFor<wire::name##Request> { \
+    using Type = wire::name##Response;      \
   }
 MOLDAU_RESPONSE(AllocateProducerIds);
 MOLDAU_RESPONSE(AlterPartition);
@@ -54,9 +54,12 @@ ResponseOf<Request> refuse_all(const Request&, wire::ErrorCode error) {
   response.error_code = error;
   return response;
 }
-wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request, wire::ErrorCode error);
-wire::DeleteTopicsResponse refuse_all(const wire::DeleteTopicsRequest& request, wire::ErrorCode error);
-wire::CreatePartitionsResponse refuse_all(const wire::CreatePartitionsRequest& request, wire::ErrorCode error);
+wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request,
+                                      wire::ErrorCode error);
+wire::DeleteTopicsResponse refuse_all(const wire::DeleteTopicsRequest& request,
+                                      wire::ErrorCode error);
+wire::CreatePartitionsResponse refuse_all(const wire::CreatePartitionsRequest& request,
+                                          wire::ErrorCode error);
 wire::IncrementalAlterConfigsResponse refuse_all(
     const wire::IncrementalAlterConfigsRequest& request, wire::ErrorCode error);
 

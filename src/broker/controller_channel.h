@@ -1,7 +1,7 @@
-// ControllerChannel is the broker's way to the active controller: one channel to its listener, opened
-// when first needed and again after it broke or the leader moved. Requests cross it as frames, also
-// when controller and broker share a process, so that one node takes the same path as many.
-// Lives on loop 0.
+// ControllerChannel is the broker's way to the active controller: one channel to its listener,
+// opened when first needed and again after it broke or the leader moved. Requests cross it as
+// frames, also when controller and broker share a process, so that one node takes the same path as
+// many. Lives on loop 0.
 #pragma once
 
 #include <functional>

@@ -1,8 +1,8 @@
-// ControllerDriver pumps the pure controller core: it replays committed batches, appends what the core
-// decides through the raft driver, and answers once that is committed. While this node leads the
-// quorum it also runs the core's upkeep (sessions, elections, NoOp records). It decides nothing. A
-// replay that fails means that log and code disagree: the node gives up the lead and failed() says
-// why. Lives on loop 0.
+// ControllerDriver pumps the pure controller core: it replays committed batches, appends what the
+// core decides through the raft driver, and answers once that is committed. While this node leads
+// the quorum it also runs the core's upkeep (sessions, elections, NoOp records). It decides
+// nothing. A replay that fails means that log and code disagree: the node gives up the lead and
+// failed() says why. Lives on loop 0.
 #pragma once
 
 #include <optional>
@@ -32,8 +32,8 @@ class ControllerDriver final : public RaftListener {
   [[nodiscard]] const metadata::Image& image() const { return core_.image(); }
   [[nodiscard]] const std::optional<std::string>& failed() const { return failed_; }
 
-  // Decides, appends, waits for the commit, answers. kNotController inside the answer when this node
-  // does not lead, or lost the lead before the commit.
+  // Decides, appends, waits for the commit, answers. kNotController inside the answer when this
+  // node does not lead, or lost the lead before the commit.
   template <class Request, class Response = ResponseOf<Request>>
   rt::Task<Response> serve(Request request);
 
@@ -57,8 +57,8 @@ class ControllerDriver final : public RaftListener {
   base::BrokerId node_id_;
   std::vector<metadata::Record> bootstrap_;
   controller::Controller core_;
-  base::LeaderEpoch epoch_{-1};      // while leading
-  base::Offset replayed_to_{-1};     // last offset the core has seen, its own appends included
+  base::LeaderEpoch epoch_{-1};   // while leading
+  base::Offset replayed_to_{-1};  // last offset the core has seen, its own appends included
   std::optional<std::string> failed_;
   rt::Scope scope_;
   rt::TimedEvent* pause_ = nullptr;  // of the upkeep task
@@ -80,7 +80,8 @@ rt::Task<Response> ControllerDriver::serve(Request request) {
   auto decision = core_.decide(context(), request);
   if (decision.records.empty()) co_return std::move(decision.response);
   const std::optional<base::Offset> last = append(decision.records);
-  if (!last || !co_await raft_->wait_committed(epoch, *last)) co_return refuse_all(request, wire::ErrorCode::kNotController);
+  if (!last || !co_await raft_->wait_committed(epoch, *last))
+    co_return refuse_all(request, wire::ErrorCode::kNotController);
   if (pause_ != nullptr) pause_->set();
   co_return std::move(decision.response);
 }

@@ -33,7 +33,8 @@ std::optional<std::string> quorum_problem(const config::BrokerConfig& config,
     return "--standalone makes this node the first controller, but process.roles has no controller";
   }
   if (!fixed && !chosen && config.is_controller) {
-    return "controller.quorum.voters is not set: say --standalone for a quorum of this one node, or "
+    return "controller.quorum.voters is not set: say --standalone for a quorum of this one node, "
+           "or "
            "--no-initial-controllers for a node that joins one";
   }
   return std::nullopt;

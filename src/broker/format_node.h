@@ -1,7 +1,7 @@
-// format_node() prepares a node's data directories, as `kafka-storage format` does: identity files in
-// every directory, the records a new cluster starts with, and, for a quorum whose voters are in the
-// log, the snapshot that names this node as its one voter (--standalone). Nothing that is formatted
-// already is touched. One loop. Source: Formatter.java (4.3's layout).
+// format_node() prepares a node's data directories, as `kafka-storage format` does: identity files
+// in every directory, the records a new cluster starts with, and, for a quorum whose voters are in
+// the log, the snapshot that names this node as its one voter (--standalone). Nothing that is
+// formatted already is touched. One loop. Source: Formatter.java (4.3's layout).
 #pragma once
 
 #include <expected>

@@ -14,11 +14,16 @@ constexpr base::Duration kShutdownPollDelay = 50ms;
 
 std::string_view to_string(LifecycleState state) {
   switch (state) {
-    case LifecycleState::kStarting: return "STARTING";
-    case LifecycleState::kRecovery: return "RECOVERY";
-    case LifecycleState::kRunning: return "RUNNING";
-    case LifecycleState::kControlledShutdown: return "PENDING_CONTROLLED_SHUTDOWN";
-    case LifecycleState::kShuttingDown: return "SHUTTING_DOWN";
+    case LifecycleState::kStarting:
+      return "STARTING";
+    case LifecycleState::kRecovery:
+      return "RECOVERY";
+    case LifecycleState::kRunning:
+      return "RUNNING";
+    case LifecycleState::kControlledShutdown:
+      return "PENDING_CONTROLLED_SHUTDOWN";
+    case LifecycleState::kShuttingDown:
+      return "SHUTTING_DOWN";
   }
   UNREACHABLE();
 }
@@ -81,16 +86,16 @@ rt::Task<> Lifecycle::run() {
 rt::Task<> Lifecycle::pause_between_heartbeats() {
   if (hurry_) co_return;
   const bool leaving = state_ == LifecycleState::kControlledShutdown;
-  rt::TimedEvent pause(*loop_, loop_->now() +
-                                   (leaving ? kShutdownPollDelay : options_.heartbeat_interval));
+  rt::TimedEvent pause(*loop_,
+                       loop_->now() + (leaving ? kShutdownPollDelay : options_.heartbeat_interval));
   pause_ = &pause;
   co_await pause.wait(scope_.token());
   pause_ = nullptr;
 }
 
 rt::Task<bool> Lifecycle::register_once() {
-  const auto answer = co_await controller_->call<wire::BrokerRegistrationResponse>(
-      options_.registration);
+  const auto answer =
+      co_await controller_->call<wire::BrokerRegistrationResponse>(options_.registration);
   if (!answer) {
     problem("cannot register with the controller: " + answer.error().message);
     co_return false;

@@ -1,5 +1,5 @@
-// Lifecycle keeps this broker registered with the active controller: it registers (again after every
-// loss of the registration), sends heartbeats, and takes the broker through its states:
+// Lifecycle keeps this broker registered with the active controller: it registers (again after
+// every loss of the registration), sends heartbeats, and takes the broker through its states:
 //   starting -> recovery   when the broker has applied its own registration
 //   recovery -> running    when the controller has unfenced it
 //   -> controlled shutdown -> shutting down, on request

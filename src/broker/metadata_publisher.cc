@@ -74,8 +74,8 @@ MetadataPublisher::MetadataPublisher(rt::Loop& loop, std::vector<Shard*> shards,
       shards_(std::move(shards)),
       options_(std::move(options)),
       image_(std::make_shared<const metadata::Image>()),
-      defaults_(std::make_shared<const config::TopicConfig>(
-          config::resolve_topic(*options_.layers, {}))),
+      defaults_(
+          std::make_shared<const config::TopicConfig>(config::resolve_topic(*options_.layers, {}))),
       changed_(loop),
       step_done_(loop),
       scope_(loop) {}
@@ -135,8 +135,8 @@ void MetadataPublisher::handle_commit(const raft::CommittedBatch& batch) {
 
 void MetadataPublisher::begin_snapshot(raft::SnapshotId id, base::Timestamp last_time) {
   snapshot_.emplace(metadata::Image{});
-  snapshot_at_ = {.last_offset = id.offset - 1, .last_epoch = id.epoch,
-                  .last_append_time = last_time};
+  snapshot_at_ = {
+      .last_offset = id.offset - 1, .last_epoch = id.epoch, .last_append_time = last_time};
 }
 
 void MetadataPublisher::handle_snapshot_records(std::span<const base::SharedBytes> records) {
@@ -267,8 +267,7 @@ void MetadataPublisher::collect_changes(const Step& step, std::vector<ShardWork>
   }
   for (const auto& id : step.changes.partitions) {
     const auto topic = step.image->shared_topic(id.topic_id);
-    const metadata::Partition* partition =
-        !topic ? nullptr : topic->partitions.find(id.partition);
+    const metadata::Partition* partition = !topic ? nullptr : topic->partitions.find(id.partition);
     if (partition == nullptr) continue;
     ShardWork& shard = work[loop_of(id, shards_.size())];
     const metadata::Partition* earlier = step.before->partition(id);
@@ -282,8 +281,10 @@ void MetadataPublisher::collect_changes(const Step& step, std::vector<ShardWork>
 }
 
 void MetadataPublisher::fail(std::string why) {
-  LOG_ERROR(loop_->log(), "metadata", "cannot follow the metadata log: {}; the broker keeps its last "
-            "image and has to be restarted with a version that can read the log", why);
+  LOG_ERROR(loop_->log(), "metadata",
+            "cannot follow the metadata log: {}; the broker keeps its last "
+            "image and has to be restarted with a version that can read the log",
+            why);
   failed_ = std::move(why);
 }
 

@@ -1,8 +1,9 @@
-// MetadataPublisher turns the committed metadata log into what this broker does: it keeps the newest
-// image, publishes it to all loops by an atomic pointer, and, once the broker is live, has each loop
-// open, change and delete its partitions, image by image, in order. Before go_live() it only
-// follows: a partition starts with the registration that this incarnation got, never with what an
-// earlier one had. Lives on loop 0. Source: core/.../metadata/BrokerMetadataPublisher.scala (4.4).
+// MetadataPublisher turns the committed metadata log into what this broker does: it keeps the
+// newest image, publishes it to all loops by an atomic pointer, and, once the broker is live, has
+// each loop open, change and delete its partitions, image by image, in order. Before go_live() it
+// only follows: a partition starts with the registration that this incarnation got, never with what
+// an earlier one had. Lives on loop 0. Source: core/.../metadata/BrokerMetadataPublisher.scala
+// (4.4).
 #pragma once
 
 #include <atomic>
@@ -82,8 +83,7 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   rt::Task<> apply(Step step);
   void collect_all(const Step& step, std::vector<ShardWork>& work);
   void collect_changes(const Step& step, std::vector<ShardWork>& work);
-  void collect_topic(const metadata::Shared<metadata::Topic>& topic,
-                     std::vector<ShardWork>& work);
+  void collect_topic(const metadata::Shared<metadata::Topic>& topic, std::vector<ShardWork>& work);
   void collect_removed(const metadata::Topic& topic, std::vector<ShardWork>& work);
   [[nodiscard]] bool is_mine(const metadata::Partition& partition) const;
   void fail(std::string why);

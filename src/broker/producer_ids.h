@@ -1,6 +1,7 @@
-// ProducerIds hands out producer ids for idempotent producers from blocks that the controller leases
-// to this broker; an id is never handed out twice, also not after a crash, since a lease is a record
-// in the metadata log. Lives on loop 0. Source: KIP-730; server-common/.../RPCProducerIdManager.java.
+// ProducerIds hands out producer ids for idempotent producers from blocks that the controller
+// leases to this broker; an id is never handed out twice, also not after a crash, since a lease is
+// a record in the metadata log. Lives on loop 0. Source: KIP-730;
+// server-common/.../RPCProducerIdManager.java.
 #pragma once
 
 #include <cstdint>

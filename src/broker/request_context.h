@@ -1,6 +1,6 @@
-// RequestContext is who asks for what: it accompanies a request from the connection to every handler,
-// so that authorization, quotas and listener rules need no handler to change. The listener outlives
-// its requests. Values otherwise; any loop.
+// RequestContext is who asks for what: it accompanies a request from the connection to every
+// handler, so that authorization, quotas and listener rules need no handler to change. The listener
+// outlives its requests. Values otherwise; any loop.
 #pragma once
 
 #include <cstdint>

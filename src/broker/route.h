@@ -20,7 +20,8 @@ struct NodeRoute {
 using Route = std::variant<LoopRoute, NodeRoute>;
 
 [[nodiscard]] inline std::size_t loop_of(const base::TopicIdPartition& id, std::size_t loops) {
-  // Consecutive partitions of a topic go to consecutive loops: the load of one topic spreads evenly.
+  // Consecutive partitions of a topic go to consecutive loops: the load of one topic spreads
+  // evenly.
   return static_cast<std::size_t>(
       (hash_value(id.topic_id) + static_cast<std::uint64_t>(id.partition.value())) % loops);
 }

@@ -69,8 +69,7 @@ storage::LogStore& Shard::log_store() const { return broker_->storage().store(lo
 storage::LogOptions Shard::log_options(const config::TopicConfig& config) const {
   const auto& log = broker_->config().log;
   return storage::log_options(
-      config,
-      log.sync == config::LogSync::kOs ? storage::LogSync::kOs : storage::LogSync::kAck,
+      config, log.sync == config::LogSync::kOs ? storage::LogSync::kOs : storage::LogSync::kAck,
       log.producer_id_expiration);
 }
 

@@ -1,6 +1,6 @@
 // Shard is what a broker has on one loop: its connections, the partitions that live there, fetch
-// sessions, budgets and counters. Handlers get the shard of their connection; what belongs to another
-// shard is asked with rt::call on its loop. Made by Broker, one for each loop.
+// sessions, budgets and counters. Handlers get the shard of their connection; what belongs to
+// another shard is asked with rt::call on its loop. Made by Broker, one for each loop.
 #pragma once
 
 #include <array>
@@ -29,9 +29,9 @@ namespace moldau::broker {
 class Broker;
 
 struct NetworkLimits {
-  std::size_t request_bytes_max = 0;   // socket.request.max.bytes
-  std::size_t frame_bytes_max = 0;     // all request frames of the loop
-  base::Duration idle_max{0};          // connections.max.idle.ms; negative: never
+  std::size_t request_bytes_max = 0;  // socket.request.max.bytes
+  std::size_t frame_bytes_max = 0;    // all request frames of the loop
+  base::Duration idle_max{0};         // connections.max.idle.ms; negative: never
 };
 
 class Shard {

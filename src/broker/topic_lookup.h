@@ -26,8 +26,8 @@ struct FoundTopic {
                                            bool by_id) {
   const metadata::Topic* topic = by_id ? image.topic(id) : image.topic(name.view());
   if (topic != nullptr) return {.topic = topic};
-  return {.error = by_id ? wire::ErrorCode::kUnknownTopicId
-                         : wire::ErrorCode::kUnknownTopicOrPartition};
+  return {.error =
+              by_id ? wire::ErrorCode::kUnknownTopicId : wire::ErrorCode::kUnknownTopicOrPartition};
 }
 
 }  // namespace moldau::broker

@@ -1,6 +1,7 @@
-// Console is the node's HTTP side: /metrics in Prometheus' text form, /healthz (the process answers),
-// /readyz (clients are served). It knows the node only through broker/admin.h. A request is small:
-// one over kRequestBytesMax is refused, and at most kConnectionsMax connections are open. Loop 0.
+// Console is the node's HTTP side: /metrics in Prometheus' text form, /healthz (the process
+// answers), /readyz (clients are served). It knows the node only through broker/admin.h. A request
+// is small: one over kRequestBytesMax is refused, and at most kConnectionsMax connections are open.
+// Loop 0.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The little of HTTP/1.1 that the console speaks: one request, one answer, connection closed. Parsing
-// is Boost.Beast's. Any loop.
+// The little of HTTP/1.1 that the console speaks: one request, one answer, connection closed.
+// Parsing is Boost.Beast's. Any loop.
 #pragma once
 
 #include <optional>

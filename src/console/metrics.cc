@@ -43,9 +43,7 @@ class Text {
   std::string out_;
 };
 
-double seconds(base::Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
+double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 void node_part(Text& text, const NodeSnapshot& node) {
   text.describe("moldau_node_info", "gauge", "The node: 1.");
@@ -124,8 +122,7 @@ void histogram(Text& text, std::string_view api, const broker::ApiStats& stats) 
     below += stats.buckets[i];
     char bound[32] = "+Inf";
     if (i + 1 < broker::kLatencyBuckets) {
-      std::snprintf(bound, sizeof bound, "%.9g",
-                    seconds(broker::kLatencyFirstBucket * (1U << i)));
+      std::snprintf(bound, sizeof bound, "%.9g", seconds(broker::kLatencyFirstBucket * (1U << i)));
     }
     text.value(std::string(kName) + "_bucket", label + ",le=\"" + bound + "\"",
                static_cast<double>(below));

@@ -1,5 +1,5 @@
-// A node's snapshot in Prometheus' text exposition format. Names begin with moldau_; units are in the
-// names (seconds, bytes); totals end in _total. Pure.
+// A node's snapshot in Prometheus' text exposition format. Names begin with moldau_; units are in
+// the names (seconds, bytes); totals end in _total. Pure.
 #pragma once
 
 #include <string>

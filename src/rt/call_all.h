@@ -1,7 +1,7 @@
 // CallAll runs one task on each of several loops at the same time and brings all results back:
 //   CallAll<Answer> calls(loop);  calls.add(to, task);  auto answers = co_await calls;
-// Results are in the order of add(). All tasks are posted before the first one runs, also to the own
-// loop: so what two CallAll of one loop post to one target keeps its order. Not to be reused.
+// Results are in the order of add(). All tasks are posted before the first one runs, also to the
+// own loop: so what two CallAll of one loop post to one target keeps its order. Not to be reused.
 #pragma once
 
 #include <coroutine>
@@ -50,7 +50,10 @@ class CallAll {
   };
   struct One {
     One(CallAll& all, Loop& loop, Task<T> task)
-        : from(all.from_), to(&loop), back(all), run(internal::run_remote(std::move(task), &result).handle) {
+        : from(all.from_),
+          to(&loop),
+          back(all),
+          run(internal::run_remote(std::move(task), &result).handle) {
       start.waiter = run;
       run.promise().from = from;
       run.promise().back = &back;

@@ -1,8 +1,8 @@
 // Net is a loop's view of the network: stream connections, listeners and name resolution. A
-// connection and its operations belong to the loop that accepted or opened it. Sending and receiving
-// live in the waiting frame and allocate nothing. At most one receive and one send are in flight per
-// connection. close() ends both with kClosed; so does destroying the connection, which needs that no
-// operation is in flight.
+// connection and its operations belong to the loop that accepted or opened it. Sending and
+// receiving live in the waiting frame and allocate nothing. At most one receive and one send are in
+// flight per connection. close() ends both with kClosed; so does destroying the connection, which
+// needs that no operation is in flight.
 #pragma once
 
 #include <coroutine>
@@ -134,7 +134,8 @@ inline bool NetAwait::await_suspend(std::coroutine_handle<> waiter) {
 class Listener {
  public:
   virtual ~Listener() = default;
-  // The next connection. kStopped after close() or a stop; kTooManyFiles is worth a pause and retry.
+  // The next connection. kStopped after close() or a stop; kTooManyFiles is worth a pause and
+  // retry.
   [[nodiscard]] virtual Task<IoResult<ConnectionPtr>> accept(StopToken token) = 0;
   virtual void close() = 0;
   // With the port that was chosen when 0 was asked for.

@@ -47,8 +47,7 @@ constexpr Serve kDescribeCluster =
     &serve<wire::DescribeClusterRequest, wire::DescribeClusterResponse, &handle_describe_cluster>;
 constexpr Serve kDescribeConfigs =
     &serve<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse, &handle_describe_configs>;
-constexpr Serve kRaftFetch =
-    by_raft<wire::FetchRequest, wire::FetchResponse, &RaftDriver::fetch>();
+constexpr Serve kRaftFetch = by_raft<wire::FetchRequest, wire::FetchResponse, &RaftDriver::fetch>();
 constexpr Serve kDescribeQuorum = by_raft<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse,
                                           &RaftDriver::describe_quorum>();
 
@@ -68,9 +67,9 @@ constexpr auto kRows = std::to_array<Api>({
     row<wire::ApiVersionsRequest>(&serve_api_versions, &serve_api_versions),
     forwarded<wire::CreateTopicsRequest, Operation::kCreate>(),
     forwarded<wire::DeleteTopicsRequest, Operation::kDelete>(),
-    row<wire::InitProducerIdRequest>(&serve<wire::InitProducerIdRequest,
-                                            wire::InitProducerIdResponse, &handle_init_producer_id>,
-                                     nullptr),
+    row<wire::InitProducerIdRequest>(
+        &serve<wire::InitProducerIdRequest, wire::InitProducerIdResponse, &handle_init_producer_id>,
+        nullptr),
     row<wire::OffsetForLeaderEpochRequest>(
         &serve<wire::OffsetForLeaderEpochRequest, wire::OffsetForLeaderEpochResponse,
                &handle_offset_for_leader_epoch>,

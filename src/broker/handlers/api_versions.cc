@@ -1,6 +1,6 @@
 // ApiVersions (KIP-35, 511, 584): what this listener serves, and the cluster's features. An unknown
-// newer version is answered in version 0 with UNSUPPORTED_VERSION and the range of ApiVersions itself,
-// so that any client can step down.
+// newer version is answered in version 0 with UNSUPPORTED_VERSION and the range of ApiVersions
+// itself, so that any client can step down.
 #include <algorithm>
 
 #include "broker/broker.h"
@@ -30,8 +30,9 @@ void list_apis(wire::ApiVersionsResponse& response, ListenerKind listener) {
   }
 }
 
-void list_features(wire::ApiVersionsResponse& response, const metadata::Image& image,
-                   base::Offset image_offset, std::int16_t version) {
+void list_features(wire::ApiVersionsResponse& response, const Broker& broker,
+                   std::int16_t version) {
+  const ImagePtr image = broker.image();
   for (const metadata::SupportedFeature& feature : metadata::supported_features()) {
     if (feature.range.min == 0 && version < kZeroMinVersionsFrom) continue;
     auto& supported = response.supported_features.emplace_back();
@@ -45,11 +46,12 @@ void list_features(wire::ApiVersionsResponse& response, const metadata::Image& i
     finalized.max_version_level = level;
     finalized.min_version_level = level;
   };
-  if (const auto level = image.metadata_version()) {
+  if (const auto level = image->metadata_version()) {
     finalize(metadata::kMetadataVersionFeature, level->level());
   }
-  for (const auto& [name, level] : image.features()) finalize(name, level);
-  response.finalized_features_epoch = image_offset.value();
+  for (const auto& [name, level] : image->features()) finalize(name, level);
+  if (broker.kraft_level() > 0) finalize(metadata::kKraftVersionFeature, broker.kraft_level());
+  response.finalized_features_epoch = broker.image_offset().value();
 }
 
 // Kafka's rule for the client's software name and version (KIP-511).
@@ -59,8 +61,7 @@ bool is_valid_software_text(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   if (!alphanumeric(text.front()) || !alphanumeric(text.back())) return false;
-  return std::ranges::all_of(
-      text, [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
+  return std::ranges::all_of(text, [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
 }
 
 wire::ErrorCode check(const Shard& shard, const RequestContext& context,
@@ -73,8 +74,7 @@ wire::ErrorCode check(const Shard& shard, const RequestContext& context,
   if (context.api_version < kTargetVersion) return wire::ErrorCode::kNone;
   const bool other_cluster =
       request.cluster_id && *request.cluster_id != shard.broker().cluster_id();
-  const bool other_node = request.node_id != base::kNoBroker &&
-                          request.node_id != shard.node_id();
+  const bool other_node = request.node_id != base::kNoBroker && request.node_id != shard.node_id();
   return other_cluster || other_node ? wire::ErrorCode::kRebootstrapRequired
                                      : wire::ErrorCode::kNone;
 }
@@ -84,8 +84,8 @@ wire::ErrorCode check(const Shard& shard, const RequestContext& context,
 rt::Task<Answer> serve_api_versions(Shard& shard, Request request) {
   RequestContext& context = request.context;
   wire::ApiVersionsResponse response;
-  const Api* self = find_api(static_cast<std::int16_t>(wire::ApiKey::kApiVersions),
-                             context.listener->kind);
+  const Api* self =
+      find_api(static_cast<std::int16_t>(wire::ApiKey::kApiVersions), context.listener->kind);
   if (context.api_version < self->min_version || context.api_version > self->max_version) {
     context.api_version = 0;
     response.error_code = wire::ErrorCode::kUnsupportedVersion;
@@ -105,7 +105,7 @@ rt::Task<Answer> serve_api_versions(Shard& shard, Request request) {
   response.error_code = check(shard, context, message);
   if (response.error_code == wire::ErrorCode::kNone) {
     list_apis(response, context.listener->kind);
-    list_features(response, *shard.image(), shard.broker().image_offset(), context.api_version);
+    list_features(response, shard.broker(), context.api_version);
   }
   co_return answer(shard, context, response);
 }

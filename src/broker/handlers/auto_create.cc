@@ -31,8 +31,7 @@ rt::Task<Failed> create(Broker& broker, wire::CreateTopicsRequest request) {
     const bool passing = topic.error_code == wire::ErrorCode::kNotController ||
                          topic.error_code == wire::ErrorCode::kRequestTimedOut;
     if (there) continue;
-    failed.emplace(topic.name,
-                   passing ? wire::ErrorCode::kLeaderNotAvailable : topic.error_code);
+    failed.emplace(topic.name, passing ? wire::ErrorCode::kLeaderNotAvailable : topic.error_code);
   }
   co_await broker.publisher().wait_applied();
   co_return failed;

@@ -14,8 +14,9 @@ namespace moldau::broker {
 class Broker;
 class Shard;
 
-// Asks the controller for the topics, with the cluster's default partitions and replicas. Yields those
-// that could not be created, with the reason; the others are in this broker's image when it returns.
+// Asks the controller for the topics, with the cluster's default partitions and replicas. Yields
+// those that could not be created, with the reason; the others are in this broker's image when it
+// returns.
 [[nodiscard]] rt::Task<std::map<base::TopicName, wire::ErrorCode>> auto_create_topics(
     Shard& shard, std::set<base::TopicName> names);
 

@@ -24,8 +24,8 @@ config::Values values_of(const metadata::ConfigValues& stored) {
 config::Layers layers_of(const Shard& shard, const metadata::Image& image) {
   config::Layers layers = shard.broker().config().layers;
   layers.dynamic_default = values_of(image.configs(ConfigType::kBroker, ""));
-  layers.dynamic_broker = values_of(
-      image.configs(ConfigType::kBroker, std::to_string(shard.node_id().value())));
+  layers.dynamic_broker =
+      values_of(image.configs(ConfigType::kBroker, std::to_string(shard.node_id().value())));
   return layers;
 }
 
@@ -34,7 +34,8 @@ void fill(Result& result, const std::vector<config::Entry>& entries,
           const std::optional<std::vector<std::string>>& keys, std::int16_t version) {
   for (const config::Entry& entry : entries) {
     // An empty list means all, as in Kafka.
-    const bool asked = !keys || keys->empty() || std::ranges::find(*keys, entry.name) != keys->end();
+    const bool asked =
+        !keys || keys->empty() || std::ranges::find(*keys, entry.name) != keys->end();
     if (!asked) continue;
     auto& row = result.configs.emplace_back();
     row.name = entry.name;
@@ -66,8 +67,8 @@ void describe_topic(Result& result, const Shard& shard, const RequestContext& co
                     const wire::DescribeConfigsRequest& request,
                     const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
   const ImagePtr image = shard.image();
-  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs,
-                                    ResourceType::kTopic, resource.resource_name)) {
+  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs, ResourceType::kTopic,
+                                    resource.resource_name)) {
     return refuse(result, wire::ErrorCode::kTopicAuthorizationFailed, "");
   }
   if (auto problem = controller::topic_name_problem(resource.resource_name)) {
@@ -77,18 +78,18 @@ void describe_topic(Result& result, const Shard& shard, const RequestContext& co
     return refuse(result, wire::ErrorCode::kUnknownTopicOrPartition,
                   "There is no topic named '" + resource.resource_name + "'.");
   }
-  fill(result,
-       config::describe_topic(layers_of(shard, *image),
-                              values_of(image->configs(ConfigType::kTopic,
-                                                       resource.resource_name))),
-       request, resource.configuration_keys, context.api_version);
+  fill(
+      result,
+      config::describe_topic(layers_of(shard, *image),
+                             values_of(image->configs(ConfigType::kTopic, resource.resource_name))),
+      request, resource.configuration_keys, context.api_version);
 }
 
 void describe_broker(Result& result, const Shard& shard, const RequestContext& context,
                      const wire::DescribeConfigsRequest& request,
                      const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
-  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs,
-                                    ResourceType::kCluster, kClusterResource)) {
+  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs, ResourceType::kCluster,
+                                    kClusterResource)) {
     return refuse(result, wire::ErrorCode::kClusterAuthorizationFailed, "");
   }
   const config::Layers layers = layers_of(shard, *shard.image());

@@ -1,9 +1,10 @@
 // The controller listener: quorum RPCs, registrations and the admin requests that brokers forward.
 // All of it runs on loop 0, where raft and the controller live. An Envelope is opened here and its
 // request served as if it had come by itself, in the name of the principal it carries (KIP-590).
+#include "broker/handlers/controller.h"
+
 #include "base/endian.h"
 #include "broker/broker.h"
-#include "broker/handlers/controller.h"
 #include "broker/handlers/handlers.h"
 #include "broker/shard.h"
 #include "rt/call.h"
@@ -72,8 +73,8 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   const base::SharedBytes& frame = envelope.request_data;
   const bool readable = frame.size() >= kKeyAndVersion;
   const auto key = readable ? base::load_be<std::int16_t>(frame.data()) : std::int16_t{-1};
-  const auto version =
-      readable ? base::load_be<std::int16_t>(frame.data() + sizeof(std::int16_t)) : std::int16_t{-1};
+  const auto version = readable ? base::load_be<std::int16_t>(frame.data() + sizeof(std::int16_t))
+                                : std::int16_t{-1};
   const Api* api = readable ? find_forwardable(key, version) : nullptr;
   if (api == nullptr) {
     co_return envelope_answer(shard, outer, wire::ErrorCode::kInvalidRequest, std::nullopt);

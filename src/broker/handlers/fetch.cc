@@ -161,8 +161,8 @@ class FetchOperation {
         plan_(std::move(plan)),
         deadline_(shard.loop().now() + std::max(request.max_wait_ms, base::Milliseconds32(0))) {
     const auto max_of_config = static_cast<std::size_t>(shard.broker().config().fetch.bytes_max);
-    terms_.bytes_max = std::min(static_cast<std::size_t>(std::max(request.max_bytes, 0)),
-                                max_of_config);
+    terms_.bytes_max =
+        std::min(static_cast<std::size_t>(std::max(request.max_bytes, 0)), max_of_config);
     terms_.bytes_min = static_cast<std::size_t>(std::max(request.min_bytes, 0));
     terms_.committed = request.isolation_level == kReadCommitted;
     const ImagePtr image = shard.image();
@@ -234,7 +234,8 @@ class FetchOperation {
       std::vector<ReadItem> asked;
       for (std::size_t i = 0; i < items_.size(); ++i) {
         if (items_[i].loop != loop) continue;
-        asked.push_back({.position = i, .target = items_[i].target, .id = items_[i].id, .data = {}});
+        asked.push_back(
+            {.position = i, .target = items_[i].target, .id = items_[i].id, .data = {}});
       }
       Shard& target = shard_.broker().shard(loop);
       auto read = co_await rt::call(shard_.loop(), target.loop(),
@@ -271,12 +272,11 @@ class FetchOperation {
     co_return news;
   }
 
-  rt::Task<> watch_one(std::size_t loop, std::shared_ptr<Poll> poll, rt::Event& first,
-                       bool& news) {
+  rt::Task<> watch_one(std::size_t loop, std::shared_ptr<Poll> poll, rt::Event& first, bool& news) {
     Shard& target = shard_.broker().shard(loop);
-    const bool happened = co_await rt::call(
-        shard_.loop(), target.loop(),
-        watch_here(target, watched_on(loop), deadline_, poll, terms_.committed));
+    const bool happened =
+        co_await rt::call(shard_.loop(), target.loop(),
+                          watch_here(target, watched_on(loop), deadline_, poll, terms_.committed));
     // What a loop says after the first one was only told so.
     if (!first.is_set()) news = happened;
     first.set();
@@ -322,13 +322,12 @@ wire::FetchResponse response_of(Shard& shard, const RequestContext& context,
   const ImagePtr image = shard.image();
   LeaderHints hints(*image, context.listener->name);
   const std::int32_t incremental = operation.plan().incremental;
-  FetchSession* session =
-      incremental == 0 ? nullptr : shard.fetch_sessions().find(incremental);
+  FetchSession* session = incremental == 0 ? nullptr : shard.fetch_sessions().find(incremental);
   for (Item& item : operation.items()) {
     if (context.api_version < kCurrentLeaderVersion) item.data.current_leader = {};
     hints.add(item.data.current_leader.leader_id);
-    const bool news = session == nullptr ||
-                      session->is_news(item.topic, item.target.topic_id, item.data);
+    const bool news =
+        session == nullptr || session->is_news(item.topic, item.target.topic_id, item.data);
     if (news) add_to(response, item, std::move(item.data));
   }
   response.session_id = incremental;

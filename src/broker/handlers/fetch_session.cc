@@ -37,8 +37,7 @@ std::vector<FetchTarget> FetchSession::targets() const {
   return targets;
 }
 
-FetchSession::Key FetchSession::key_of(const base::TopicName& topic,
-                                       const base::TopicId& topic_id,
+FetchSession::Key FetchSession::key_of(const base::TopicName& topic, const base::TopicId& topic_id,
                                        base::PartitionIndex partition) const {
   if (uses_topic_ids_) return {.topic = {}, .topic_id = topic_id, .partition = partition};
   return {.topic = topic, .topic_id = {}, .partition = partition};
@@ -83,10 +82,11 @@ bool FetchSession::is_news(const base::TopicName& topic, const base::TopicId& to
          data.preferred_read_replica != base::kNoBroker;
 }
 
-std::expected<FetchPlan, wire::ErrorCode> FetchSessionCache::plan(
-    const wire::FetchRequest& request, std::int16_t version, base::Instant now) {
-  const bool full = request.session_epoch == kInitialSessionEpoch ||
-                    request.session_epoch == kFinalSessionEpoch;
+std::expected<FetchPlan, wire::ErrorCode> FetchSessionCache::plan(const wire::FetchRequest& request,
+                                                                  std::int16_t version,
+                                                                  base::Instant now) {
+  const bool full =
+      request.session_epoch == kInitialSessionEpoch || request.session_epoch == kFinalSessionEpoch;
   if (full) {
     sessions_.erase(request.session_id);
     return FetchPlan{.targets = targets_of(request),
@@ -139,9 +139,8 @@ FetchSession* FetchSessionCache::find(std::int32_t id) {
 bool FetchSessionCache::make_room(base::Instant now) {
   if (sessions_.size() < slots_) return true;
   const auto oldest = std::min_element(
-      sessions_.begin(), sessions_.end(), [](const auto& a, const auto& b) {
-        return a.second.last_used_ < b.second.last_used_;
-      });
+      sessions_.begin(), sessions_.end(),
+      [](const auto& a, const auto& b) { return a.second.last_used_ < b.second.last_used_; });
   if (oldest == sessions_.end()) return false;
   if (now - oldest->second.last_used_ < kSessionEvictableAfter) return false;
   sessions_.erase(oldest);

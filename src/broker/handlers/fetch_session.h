@@ -1,9 +1,9 @@
-// Incremental fetch sessions (KIP-227): a client names its partitions once and then sends and receives
-// only what changed. A session belongs to the loop whose connection made it; its id says nothing to
-// another loop, which answers FETCH_SESSION_ID_NOT_FOUND so that the client starts a full fetch. The
-// cache has a fixed number of slots; a session that was idle for kSessionEvictableAfter gives way to
-// a new one, and when all are busy the client gets no session, which is always allowed.
-// One loop. Source: server/.../FetchManager.java, FetchSession.java (4.4).
+// Incremental fetch sessions (KIP-227): a client names its partitions once and then sends and
+// receives only what changed. A session belongs to the loop whose connection made it; its id says
+// nothing to another loop, which answers FETCH_SESSION_ID_NOT_FOUND so that the client starts a
+// full fetch. The cache has a fixed number of slots; a session that was idle for
+// kSessionEvictableAfter gives way to a new one, and when all are busy the client gets no session,
+// which is always allowed. One loop. Source: server/.../FetchManager.java, FetchSession.java (4.4).
 #pragma once
 
 #include <chrono>
@@ -55,8 +55,8 @@ class FetchSession {
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::vector<FetchTarget> targets() const;
 
-  // Whether the answer for this partition says something new; remembers that it was said. A partition
-  // that yields records moves to the end, so that all get their turn under a byte limit.
+  // Whether the answer for this partition says something new; remembers that it was said. A
+  // partition that yields records moves to the end, so that all get their turn under a byte limit.
   bool is_news(const base::TopicName& topic, const base::TopicId& topic_id,
                const wire::FetchResponse::PartitionData& data);
 
@@ -85,8 +85,8 @@ class FetchSession {
 // What a fetch request is about: all partitions to read, and the session to answer in, if any.
 struct FetchPlan {
   std::vector<FetchTarget> targets;
-  // The session whose answers leave out what is not news; 0: answer everything. Look it up anew after
-  // an await: it may be gone.
+  // The session whose answers leave out what is not news; 0: answer everything. Look it up anew
+  // after an await: it may be gone.
   std::int32_t incremental = 0;
   // A full fetch that asks for a session.
   bool wants_session = false;

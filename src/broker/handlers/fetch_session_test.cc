@@ -1,9 +1,9 @@
 // Incremental fetch sessions: epochs, what counts as news, slots.
 #include "broker/handlers/fetch_session.h"
 
-#include <gtest/gtest.h>
-
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace moldau::broker {
 namespace {

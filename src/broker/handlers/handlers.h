@@ -79,8 +79,8 @@ rt::Task<wire::ListOffsetsResponse> handle_list_offsets(Shard& shard, RequestCon
                                                         wire::ListOffsetsRequest request);
 rt::Task<wire::OffsetForLeaderEpochResponse> handle_offset_for_leader_epoch(
     Shard& shard, RequestContext context, wire::OffsetForLeaderEpochRequest request);
-rt::Task<wire::InitProducerIdResponse> handle_init_producer_id(
-    Shard& shard, RequestContext context, wire::InitProducerIdRequest request);
+rt::Task<wire::InitProducerIdResponse> handle_init_producer_id(Shard& shard, RequestContext context,
+                                                               wire::InitProducerIdRequest request);
 rt::Task<wire::DescribeProducersResponse> handle_describe_producers(
     Shard& shard, RequestContext context, wire::DescribeProducersRequest request);
 rt::Task<wire::DescribeLogDirsResponse> handle_describe_log_dirs(

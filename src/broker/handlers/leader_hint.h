@@ -24,7 +24,8 @@ class LeaderHints {
   void fill(std::vector<NodeEndpoint>& into) const {
     for (const base::BrokerId id : leaders_) {
       const metadata::BrokerRegistration* broker = image_->broker(id);
-      const metadata::Endpoint* endpoint = broker == nullptr ? nullptr : broker->endpoint(listener_);
+      const metadata::Endpoint* endpoint =
+          broker == nullptr ? nullptr : broker->endpoint(listener_);
       if (endpoint == nullptr) continue;
       NodeEndpoint& node = into.emplace_back();
       node.node_id = id;

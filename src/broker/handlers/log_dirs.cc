@@ -55,7 +55,8 @@ class Filter {
   explicit Filter(const wire::DescribeLogDirsRequest& request) : all_(!request.topics) {
     if (all_) return;
     for (const auto& topic : *request.topics) {
-      for (const base::PartitionIndex index : topic.partitions) wanted_.insert({topic.topic, index});
+      for (const base::PartitionIndex index : topic.partitions)
+        wanted_.insert({topic.topic, index});
     }
   }
   [[nodiscard]] bool wants(const LogSize& log) const {

@@ -1,5 +1,5 @@
-// Metadata, DescribeTopicPartitions and DescribeCluster: the image as clients see it. A topic that is
-// asked for and does not exist is created when both the client and the node allow it.
+// Metadata, DescribeTopicPartitions and DescribeCluster: the image as clients see it. A topic that
+// is asked for and does not exist is created when both the client and the node allow it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -16,8 +16,8 @@ namespace moldau::broker {
 namespace {
 
 // Bits of the operations on a resource, by AclOperation's numbers.
-constexpr std::int32_t kTopicOperations = (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) |
-                                          (1 << 8) | (1 << 10) | (1 << 11);
+constexpr std::int32_t kTopicOperations =
+    (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 8) | (1 << 10) | (1 << 11);
 constexpr std::int32_t kClusterOperations =
     (1 << 5) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 11) | (1 << 12);
 
@@ -44,8 +44,8 @@ std::vector<base::BrokerId> offline_replicas(const metadata::Image& image,
   std::vector<base::BrokerId> offline;
   for (const base::BrokerId id : partition.replicas) {
     const metadata::BrokerRegistration* broker = image.broker(id);
-    const bool online = broker != nullptr && !broker->fenced &&
-                        broker->has_online_dir(partition.directory_of(id));
+    const bool online =
+        broker != nullptr && !broker->fenced && broker->has_online_dir(partition.directory_of(id));
     if (!online) offline.push_back(id);
   }
   return offline;
@@ -60,9 +60,8 @@ const metadata::Endpoint* reachable(const metadata::Image& image, base::BrokerId
 }
 
 template <class PartitionEntry>
-void describe(const metadata::Image& image, const std::string& listener,
-              base::PartitionIndex index, const metadata::Partition& partition,
-              PartitionEntry& entry) {
+void describe(const metadata::Image& image, const std::string& listener, base::PartitionIndex index,
+              const metadata::Partition& partition, PartitionEntry& entry) {
   entry.partition_index = index;
   entry.leader_id = partition.leader;
   entry.leader_epoch = partition.leader_epoch;
@@ -81,8 +80,8 @@ void describe(const metadata::Image& image, const std::string& listener,
 
 class MetadataAnswer {
  public:
-  MetadataAnswer(Shard& shard, const RequestContext& context,
-                 const wire::MetadataRequest& request, ImagePtr image)
+  MetadataAnswer(Shard& shard, const RequestContext& context, const wire::MetadataRequest& request,
+                 ImagePtr image)
       : shard_(shard), context_(context), request_(request), image_(std::move(image)) {}
 
   wire::MetadataResponse all_topics() {
@@ -147,12 +146,11 @@ class MetadataAnswer {
     entry.is_internal = is_internal_topic(topic.name.view());
     entry.partitions.reserve(topic.partitions.size());
     for (const auto& [index, partition] : topic.partitions) {
-      describe(*image_, context_.listener->name, index, partition,
-               entry.partitions.emplace_back());
+      describe(*image_, context_.listener->name, index, partition, entry.partitions.emplace_back());
     }
     if (request_.include_topic_authorized_operations) {
-      entry.topic_authorized_operations = allowed_operations(
-          shard_, context_, ResourceType::kTopic, topic.name.view(), kTopicOperations);
+      entry.topic_authorized_operations = allowed_operations(shard_, context_, ResourceType::kTopic,
+                                                             topic.name.view(), kTopicOperations);
     }
   }
 
@@ -209,8 +207,7 @@ rt::Task<wire::MetadataResponse> handle_metadata(Shard& shard, RequestContext co
   for (auto& topic : response.topics) {
     if (!topic.name || !still_missing.contains(*topic.name)) continue;
     const auto found = failed.find(*topic.name);
-    topic.error_code = found != failed.end() ? found->second
-                                             : wire::ErrorCode::kLeaderNotAvailable;
+    topic.error_code = found != failed.end() ? found->second : wire::ErrorCode::kLeaderNotAvailable;
   }
   co_return response;
 }
@@ -220,9 +217,9 @@ namespace {
 using DescribedTopic = wire::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponseTopic;
 
 // The topics to describe, in order, from the cursor on.
-std::vector<base::TopicName> topics_from_cursor(const Shard& shard, const RequestContext& context,
-                                                const metadata::Image& image,
-                                                const wire::DescribeTopicPartitionsRequest& request) {
+std::vector<base::TopicName> topics_from_cursor(
+    const Shard& shard, const RequestContext& context, const metadata::Image& image,
+    const wire::DescribeTopicPartitionsRequest& request) {
   std::set<base::TopicName> names;
   if (request.topics.empty()) {
     for (const auto& [name, id] : image.topic_names()) {
@@ -267,8 +264,8 @@ rt::Task<wire::DescribeTopicPartitionsResponse> handle_describe_topic_partitions
       continue;
     }
     entry.topic_id = topic->id;
-    entry.topic_authorized_operations = allowed_operations(shard, context, ResourceType::kTopic,
-                                                           name.view(), kTopicOperations);
+    entry.topic_authorized_operations =
+        allowed_operations(shard, context, ResourceType::kTopic, name.view(), kTopicOperations);
     const bool at_cursor = request.cursor && request.cursor->topic_name == name;
     const base::PartitionIndex first =
         at_cursor ? request.cursor->partition_index : base::PartitionIndex(0);
@@ -317,12 +314,13 @@ rt::Task<wire::DescribeClusterResponse> handle_describe_cluster(
   const std::int8_t here = for_controllers ? kControllerEndpoints : kBrokerEndpoints;
   response.endpoint_type = here;
   if (request.endpoint_type != here) {
-    const bool known = request.endpoint_type == kBrokerEndpoints ||
-                       request.endpoint_type == kControllerEndpoints;
+    const bool known =
+        request.endpoint_type == kBrokerEndpoints || request.endpoint_type == kControllerEndpoints;
     response.error_code = known ? wire::ErrorCode::kMismatchedEndpointType
                                 : wire::ErrorCode::kUnsupportedEndpointType;
-    response.error_message = "The request was sent to an endpoint of the wrong type: this one is for " +
-                             std::string(for_controllers ? "controllers." : "brokers.");
+    response.error_message =
+        "The request was sent to an endpoint of the wrong type: this one is for " +
+        std::string(for_controllers ? "controllers." : "brokers.");
     co_return response;
   }
   const ImagePtr image = shard.image();
@@ -330,8 +328,8 @@ rt::Task<wire::DescribeClusterResponse> handle_describe_cluster(
   const std::string& listener = context.listener->name;
   if (for_controllers) {
     for (const auto& [id, node] : image->controllers()) add_node(response, node, listener);
-    response.controller_id = co_await rt::call(shard.loop(), shard.broker().loop0(),
-                                               active_controller(shard.broker()));
+    response.controller_id =
+        co_await rt::call(shard.loop(), shard.broker().loop0(), active_controller(shard.broker()));
   } else {
     for (const auto& [id, node] : image->brokers()) {
       if (node.fenced && !request.include_fenced_brokers) continue;

@@ -68,11 +68,10 @@ rt::Task<> look_up(Partition& partition, const ListTerms terms, ListedOffset& li
     co_return;
   }
   if (terms.timestamp == kEarliest || terms.timestamp == kEarliestLocal) {
-    const base::Offset start = terms.timestamp == kEarliest ? log.log_start_offset()
-                                                            : log.local_log_start_offset();
-    set(listed,
-        {.offset = start,
-         .leader_epoch = log.epoch_for_offset(start).value_or(base::kNoLeaderEpoch)});
+    const base::Offset start =
+        terms.timestamp == kEarliest ? log.log_start_offset() : log.local_log_start_offset();
+    set(listed, {.offset = start,
+                 .leader_epoch = log.epoch_for_offset(start).value_or(base::kNoLeaderEpoch)});
     co_return;
   }
   // Nothing is tiered here: there is no such offset.
@@ -135,8 +134,7 @@ rt::Task<wire::ListOffsetsResponse> handle_list_offsets(Shard& shard, RequestCon
       auto& listed = answered.partitions.emplace_back();
       listed.partition_index = asked.partition_index;
       const bool twice = !seen.insert({topic.name, asked.partition_index}).second;
-      const auto located =
-          locate(shard, found.topic, found.error, asked.partition_index);
+      const auto located = locate(shard, found.topic, found.error, asked.partition_index);
       if (!allowed) {
         listed.error_code = wire::ErrorCode::kTopicAuthorizationFailed;
       } else if (twice) {
@@ -146,14 +144,14 @@ rt::Task<wire::ListOffsetsResponse> handle_list_offsets(Shard& shard, RequestCon
       } else if (!located) {
         listed.error_code = located.error();
       } else {
-        listed = co_await rt::call(
-            shard.loop(), located->shard->loop(),
-            list_here(*located->shard, located->id,
-                      {.timestamp = asked.timestamp,
-                       .current_leader_epoch = asked.current_leader_epoch,
-                       .replica = request.replica_id,
-                       .committed = request.isolation_level == kReadCommitted,
-                       .version = context.api_version}));
+        listed =
+            co_await rt::call(shard.loop(), located->shard->loop(),
+                              list_here(*located->shard, located->id,
+                                        {.timestamp = asked.timestamp,
+                                         .current_leader_epoch = asked.current_leader_epoch,
+                                         .replica = request.replica_id,
+                                         .committed = request.isolation_level == kReadCommitted,
+                                         .version = context.api_version}));
       }
     }
   }

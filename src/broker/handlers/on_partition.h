@@ -1,5 +1,5 @@
-// What requests about single partitions share: finding the loop that holds one, and getting it ready
-// to be asked there.
+// What requests about single partitions share: finding the loop that holds one, and getting it
+// ready to be asked there.
 #pragma once
 
 #include <expected>

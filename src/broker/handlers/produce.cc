@@ -1,5 +1,6 @@
-// Produce: split by partition, one call to each loop concerned, answer when each partition's batch is
-// as safe as acks asks for. What is refused is refused per partition, in Kafka's order of checks.
+// Produce: split by partition, one call to each loop concerned, answer when each partition's batch
+// is as safe as acks asks for. What is refused is refused per partition, in Kafka's order of
+// checks.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -95,8 +96,8 @@ class Plan {
       : shard_(shard), by_loop_(shard.broker().shard_count()) {
     const ImagePtr image = shard.image();
     for (const auto& topic : request.topic_data) {
-      const FoundTopic found = find_topic(*image, topic.name, topic.topic_id,
-                                          context.api_version >= kTopicIdVersion);
+      const FoundTopic found =
+          find_topic(*image, topic.name, topic.topic_id, context.api_version >= kTopicIdVersion);
       const ProduceOutcome checked = check_topic(shard, context, request, found);
       for (const auto& data : topic.partition_data) add(found.topic, checked, data);
     }
@@ -135,11 +136,11 @@ class Plan {
       outcome.leader_epoch = partition->leader_epoch;
       return;
     }
-    by_loop_[here->loop].push_back({.position = outcomes_.size() - 1,
-                                    .id = id,
-                                    .records = data.records ? data.records->flatten()
-                                                            : base::SharedBytes{},
-                                    .outcome = {}});
+    by_loop_[here->loop].push_back(
+        {.position = outcomes_.size() - 1,
+         .id = id,
+         .records = data.records ? data.records->flatten() : base::SharedBytes{},
+         .outcome = {}});
   }
 
   Shard& shard_;

@@ -33,8 +33,7 @@ rt::Task<Described> describe_here(Shard& shard, base::TopicIdPartition id) {
     state.last_sequence = entry.last_sequence();
     state.last_timestamp = entry.last_timestamp;
     state.coordinator_epoch = entry.coordinator_epoch;
-    state.current_txn_start_offset =
-        entry.current_txn_first_offset.value_or(base::kNoOffset);
+    state.current_txn_start_offset = entry.current_txn_first_offset.value_or(base::kNoOffset);
   }
   co_return described;
 }
@@ -46,22 +45,22 @@ rt::Task<wire::InitProducerIdResponse> handle_init_producer_id(
   wire::InitProducerIdResponse response;
   response.producer_epoch = base::kNoProducerEpoch;
   if (request.transactional_id) {
-    LOG_WARN(shard.loop().log(), "producers",
-             "{} (client id {}) asks for the transactional id {}: transactions are not served by this "
-             "version; use an idempotent producer without transactional.id",
-             context.peer.to_string(), context.client_id, *request.transactional_id);
+    LOG_WARN(
+        shard.loop().log(), "producers",
+        "{} (client id {}) asks for the transactional id {}: transactions are not served by this "
+        "version; use an idempotent producer without transactional.id",
+        context.peer.to_string(), context.client_id, *request.transactional_id);
     response.error_code = wire::ErrorCode::kInvalidRequest;
     co_return response;
   }
-  const bool allowed =
-      shard.authorizer().authorize(context, Operation::kIdempotentWrite, ResourceType::kCluster,
-                                   kClusterResource);
+  const bool allowed = shard.authorizer().authorize(context, Operation::kIdempotentWrite,
+                                                    ResourceType::kCluster, kClusterResource);
   if (!allowed) {
     response.error_code = wire::ErrorCode::kClusterAuthorizationFailed;
     co_return response;
   }
-  const NextId id = co_await rt::call(shard.loop(), shard.broker().loop0(),
-                                      next_producer_id(shard.broker()));
+  const NextId id =
+      co_await rt::call(shard.loop(), shard.broker().loop0(), next_producer_id(shard.broker()));
   if (!id) {
     response.error_code = id.error();
     co_return response;

@@ -62,8 +62,8 @@ rt::Task<bool> ClientConnection::dispatch(Frame frame) {
   Request request{.context = {}, .frame = frame.bytes, .body_from = 0};
   wire::Reader in(frame.bytes);
   if (frame.bytes.size() < 2 * sizeof(std::int16_t)) {
-    refuse("the frame is too short for a request header, bytes", static_cast<std::int64_t>(
-                                                                     frame.bytes.size()));
+    refuse("the frame is too short for a request header, bytes",
+           static_cast<std::int64_t>(frame.bytes.size()));
     co_return false;
   }
   const auto key = base::load_be<std::int16_t>(frame.bytes.data());
@@ -147,9 +147,8 @@ rt::Task<bool> ClientConnection::send_ready() {
 }
 
 void ClientConnection::refuse(std::string_view why, std::int64_t detail) {
-  LOG_WARN(shard_->loop().log(), "network",
-           "closing the connection from {} on listener {}: {} {}", connection_->peer().to_string(),
-           listener_->name, why, detail);
+  LOG_WARN(shard_->loop().log(), "network", "closing the connection from {} on listener {}: {} {}",
+           connection_->peer().to_string(), listener_->name, why, detail);
 }
 
 }  // namespace moldau::broker

@@ -1,7 +1,8 @@
-// ClientConnection serves one connection: it reads frames, dispatches them to handlers and writes the
-// answers in the order of the requests. A request starts when the one before it is done, as in Kafka,
-// except that requests of pipelined APIs (Produce) overlap up to kPipelinedRequestsMax. Back-pressure
-// is not reading. Malformed input closes the connection, with one line in the log. One loop.
+// ClientConnection serves one connection: it reads frames, dispatches them to handlers and writes
+// the answers in the order of the requests. A request starts when the one before it is done, as in
+// Kafka, except that requests of pipelined APIs (Produce) overlap up to kPipelinedRequestsMax.
+// Back-pressure is not reading. Malformed input closes the connection, with one line in the log.
+// One loop.
 #pragma once
 
 #include <cstddef>

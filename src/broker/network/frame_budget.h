@@ -1,7 +1,8 @@
-// FrameBudget bounds the memory that request frames of one loop may take, from their first byte until
-// their request is answered. Who wants more than is free waits in line, and nobody can starve or
-// deadlock: complete requests always end and give their bytes back, and when only half-read frames
-// are left the first in line may go over the budget, by its one frame. Units are bytes. One loop.
+// FrameBudget bounds the memory that request frames of one loop may take, from their first byte
+// until their request is answered. Who wants more than is free waits in line, and nobody can starve
+// or deadlock: complete requests always end and give their bytes back, and when only half-read
+// frames are left the first in line may go over the budget, by its one frame. Units are bytes. One
+// loop.
 #pragma once
 
 #include <cstddef>

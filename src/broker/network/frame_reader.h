@@ -56,7 +56,8 @@ class FrameReader {
   rt::Connection* connection_;
   FrameBudget* budget_;
   std::size_t frame_bytes_max_;
-  base::ByteBuffer staging_;  // taken when the first byte is expected, kept for the connection's life
+  base::ByteBuffer
+      staging_;  // taken when the first byte is expected, kept for the connection's life
   std::size_t staged_from_ = 0;
   std::size_t staged_to_ = 0;
   std::int32_t refused_size_ = 0;

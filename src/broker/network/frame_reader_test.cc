@@ -1,5 +1,5 @@
-// Frames over a simulated connection that delivers bytes in pieces drawn from the seed, and the memory
-// budget behind them.
+// Frames over a simulated connection that delivers bytes in pieces drawn from the seed, and the
+// memory budget behind them.
 #include "broker/network/frame_reader.h"
 
 #include <gtest/gtest.h>
@@ -67,13 +67,12 @@ Received exchange(std::uint64_t seed, std::vector<base::SharedBytes> frames) {
   sim::Simulation world({.seed = seed});
   sim::Node& server = world.add_node({});
   sim::Node& client = world.add_node({});
-  auto listener = sim::run_task(world, server.loop(0),
-                                listen_on(server.loop(0), {.host = "", .port = 9092}));
+  auto listener =
+      sim::run_task(world, server.loop(0), listen_on(server.loop(0), {.host = "", .port = 9092}));
   rt::Scope scope(client.loop(0));
-  scope.spawn(send_all(client.loop(0), {.host = server.address(), .port = 9092},
-                       std::move(frames)));
-  Received received =
-      sim::run_task(world, server.loop(0), receive_all(server.loop(0), *listener));
+  scope.spawn(
+      send_all(client.loop(0), {.host = server.address(), .port = 9092}, std::move(frames)));
+  Received received = sim::run_task(world, server.loop(0), receive_all(server.loop(0), *listener));
   EXPECT_TRUE(world.run_until([&] { return scope.size() == 0; }, 1min));
   return received;
 }

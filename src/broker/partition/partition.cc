@@ -14,12 +14,16 @@ constexpr std::size_t kInlineCompressedBytesMax = std::size_t{16} << 10;
 std::optional<record::Compression> compression_of(const config::TopicConfig& config) {
   using config::CompressionType;
   switch (config.compression_type) {
-    case CompressionType::kProducer: return std::nullopt;
-    case CompressionType::kUncompressed: return record::Compression{record::Codec::kNone, std::nullopt};
+    case CompressionType::kProducer:
+      return std::nullopt;
+    case CompressionType::kUncompressed:
+      return record::Compression{record::Codec::kNone, std::nullopt};
     case CompressionType::kGzip:
       return record::Compression{record::Codec::kGzip, config.gzip_level};
-    case CompressionType::kSnappy: return record::Compression{record::Codec::kSnappy, std::nullopt};
-    case CompressionType::kLz4: return record::Compression{record::Codec::kLz4, config.lz4_level};
+    case CompressionType::kSnappy:
+      return record::Compression{record::Codec::kSnappy, std::nullopt};
+    case CompressionType::kLz4:
+      return record::Compression{record::Codec::kLz4, config.lz4_level};
     case CompressionType::kZstd:
       return record::Compression{record::Codec::kZstd, config.zstd_level};
   }
@@ -79,7 +83,13 @@ Partition::Partition(Shard& shard, base::TopicIdPartition id, base::TopicName to
 
 Partition::~Partition() {
   while (watches_ != nullptr) watches_->leave();
+  detach();
+}
+
+void Partition::detach() {
   if (log_ != nullptr) log_->set_listener(nullptr);
+  log_ = nullptr;
+  replica_.reset();
 }
 
 base::Instant Partition::now() const { return shard_->loop().now(); }
@@ -249,8 +259,8 @@ rt::Task<std::expected<record::Validated, record::Refusal>> Partition::validate(
 rt::Task<bool> Partition::ready_to_append(const ProduceTerms& terms, ProduceOutcome& outcome) {
   co_await wait_open();
   if (failed_ || !replica_) {
-    outcome.error = failed_ ? wire::ErrorCode::kKafkaStorageError
-                            : wire::ErrorCode::kNotLeaderOrFollower;
+    outcome.error =
+        failed_ ? wire::ErrorCode::kKafkaStorageError : wire::ErrorCode::kNotLeaderOrFollower;
     co_return false;
   }
   outcome.leader = replica_->leader();
@@ -267,7 +277,8 @@ rt::Task<bool> Partition::ready_to_append(const ProduceTerms& terms, ProduceOutc
   }
   while (!shard_->log_store().has_room()) co_await shard_->log_store().room({});
   // Both may have changed meanwhile.
-  outcome.error = failed_ ? wire::ErrorCode::kKafkaStorageError : replica_->check_append(terms.acks);
+  outcome.error =
+      failed_ ? wire::ErrorCode::kKafkaStorageError : replica_->check_append(terms.acks);
   co_return outcome.error == wire::ErrorCode::kNone;
 }
 
@@ -280,8 +291,7 @@ rt::Task<> Partition::produce(std::uint64_t ticket, base::SharedBytes records, P
   turn_.notify_all();
 }
 
-rt::Task<> Partition::append(base::SharedBytes records, ProduceTerms terms,
-                             ParkedProduce& parked) {
+rt::Task<> Partition::append(base::SharedBytes records, ProduceTerms terms, ParkedProduce& parked) {
   ProduceOutcome& outcome = *parked.outcome;
   if (!co_await ready_to_append(terms, outcome)) co_return;
   auto validated = co_await validate(std::move(records), validate_options(terms));
@@ -357,9 +367,9 @@ rt::Task<ReadOutcome> Partition::read(ReadTerms terms) {
                                      .bytes_max = terms.bytes_max,
                                      .at_least_one_batch = terms.at_least_one_batch};
   auto cached = committed ? std::nullopt : log_->read_cached(request);
-  auto result = cached ? std::move(*cached)
-                       : committed ? co_await log_->read_committed(request)
-                                   : co_await log_->read(request);
+  auto result = cached      ? std::move(*cached)
+                : committed ? co_await log_->read_committed(request)
+                            : co_await log_->read(request);
   if (!result) {
     outcome.error = to_wire(result.error().code);
     co_return outcome;

@@ -1,7 +1,7 @@
 // Partition is a replica that this broker holds: the pure replica core and the log, pumped together
-// on the loop that owns it. It turns requests into steps and appends, and what the core decides into
-// answers, log calls and AlterPartition requests; it takes no decision of its own. Appends of one
-// partition happen in the order of their calls, also when one has to wait. Lives until the host
+// on the loop that owns it. It turns requests into steps and appends, and what the core decides
+// into answers, log calls and AlterPartition requests; it takes no decision of its own. Appends of
+// one partition happen in the order of their calls, also when one has to wait. Lives until the host
 // removes it, which first stops it: whatever waits is answered.
 #pragma once
 
@@ -102,22 +102,23 @@ class Partition final : public storage::LogListener {
   // Null until the log is open (recovery is going on), and after it failed to open.
   [[nodiscard]] storage::Log* log() const { return log_; }
   [[nodiscard]] bool is_leader() const { return replica_ && replica_->is_leader(); }
-  [[nodiscard]] const replica::Replica* replica() const {
-    return replica_ ? &*replica_ : nullptr;
-  }
+  [[nodiscard]] const replica::Replica* replica() const { return replica_ ? &*replica_ : nullptr; }
   [[nodiscard]] const config::TopicConfig& config() const { return *config_; }
 
   // The log is open; from now on the partition serves.
   void opened(storage::Log& log);
   // The log cannot be opened: requests get kKafkaStorageError.
   void failed_to_open();
+  // Lets go of the log, which is about to be removed or closed. Stopped partitions only.
+  void detach();
   // Requests that came while the log was being opened go on.
   void opening_done();
   rt::Task<> wait_open();
   // What the metadata says of it; before opened() without effect (the host says it again).
   void set_registration(const metadata::Partition& registration);
   void set_config(std::shared_ptr<const config::TopicConfig> config);
-  // Answers everything that waits with `error`, wakes all readers; the partition is then about to go.
+  // Answers everything that waits with `error`, wakes all readers; the partition is then about to
+  // go.
   void stop(wire::ErrorCode error);
 
   // While a task uses the partition across an await it keeps it busy; whoever removes the partition

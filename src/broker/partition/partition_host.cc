@@ -54,12 +54,20 @@ void PartitionHost::set_config(const base::TopicId& topic,
 }
 
 rt::Task<> PartitionHost::stop() {
-  for_each([](Partition& partition) { partition.stop(wire::ErrorCode::kNotLeaderOrFollower); });
+  std::vector<Partition*> partitions;
+  for_each([&](Partition& partition) { partitions.push_back(&partition); });
+  for (Partition* partition : partitions) {
+    partition->stop(wire::ErrorCode::kNotLeaderOrFollower);
+  }
   co_await changing_.stop_and_join();
+  for (Partition* partition : partitions) {
+    co_await partition->idle();
+    partition->detach();
+  }
 }
 
-// The image may have moved on while the log was opened, and the partition may even be gone: it is then
-// deleted by the task that its removal has started, which waits for the end of this one.
+// The image may have moved on while the log was opened, and the partition may even be gone: it is
+// then deleted by the task that its removal has started, which waits for the end of this one.
 rt::Task<> PartitionHost::open(Partition* partition) {
   const Partition::Use use(*partition);
   auto opened = co_await shard_->open_log(partition->topic(), partition->id(), partition->config(),
@@ -80,9 +88,10 @@ rt::Task<> PartitionHost::open(Partition* partition) {
 rt::Task<> PartitionHost::close_and_delete(std::unique_ptr<Partition> partition) {
   co_await partition->idle();
   partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
-  if (partition->log() == nullptr) co_return;
-  partition->log()->set_listener(nullptr);
-  const auto removed = co_await shard_->log_store().remove(*partition->log());
+  storage::Log* log = partition->log();
+  if (log == nullptr) co_return;
+  partition->detach();
+  const auto removed = co_await shard_->log_store().remove(*log);
   if (!removed) {
     LOG_ERROR(shard_->loop().log(), "partition", "cannot delete the log of {}-{}: {}",
               partition->topic(), partition->id().partition, removed.error().message);

@@ -3,11 +3,12 @@
 // Changes of one partition are applied in the order of the images. One loop.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/ids.h"
 #include "broker/partition/partition.h"
