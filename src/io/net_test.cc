@@ -213,10 +213,17 @@ rt::Task<> peer_ends(Runtime& runtime) {
   EXPECT_EQ(received.value_or(0), 4U);
   co_await expect_receive_error(*pair.server, rt::IoErrorCode::kClosed);
 
+  // The same while a receive waits: bytes and end are one event.
   Pair waiting = co_await connected(loop);
   rt::Scope scope(loop);
-  scope.spawn(expect_receive_error(*waiting.server, rt::IoErrorCode::kClosed));
+  scope.spawn([](rt::Connection& connection) -> rt::Task<> {
+    std::array<std::byte, 100> into{};
+    const auto count = co_await connection.receive(into);
+    EXPECT_EQ(count.value_or(0), 4U);
+    co_await expect_receive_error(connection, rt::IoErrorCode::kClosed);
+  }(*waiting.server));
   co_await rt::sleep_for(loop, 1ms);
+  EXPECT_TRUE((co_await waiting.client->send(base::as_bytes("last"))).has_value());
   waiting.client.reset();
   co_await scope.join();
 }

@@ -4,9 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <deque>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -226,6 +233,46 @@ rt::Task<> look_at_stats(Runtime& runtime) {
   EXPECT_GE(stats.queue_depth_max, 1U);
   EXPECT_GT(stats.uptime, stats.busy);
   EXPECT_GT(runtime.loop(1).stats().posts_received, 0U);
+}
+
+rt::Task<> sleep_while_others_do(Runtime& runtime) {
+  co_await rt::sleep_for(runtime.loop(0), 50ms);
+  // Both loops hardly did a thing; loop 1 sleeps at this moment.
+  for (const rt::Loop* loop : runtime.loops()) {
+    const rt::LoopStats stats = loop->stats();
+    EXPECT_GE(stats.uptime, 50ms);
+    EXPECT_LT(stats.busy, stats.uptime / 2);
+  }
+}
+
+TEST(Runtime, ASleepingLoopIsNotBusy) { run(2, sleep_while_others_do); }
+
+// Containers often forbid io_uring, as this child forbids it to itself.
+int without_io_uring() {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(rules), .filter = rules};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    return 10;
+  }
+  const auto demanded = Runtime::create({.cores = 1, .disk = DiskBackend::kUring});
+  if (demanded || demanded.error().code != rt::IoErrorCode::kPermission) return 11;
+  const auto runtime = make_runtime(1);
+  return runtime->disk_backend() == DiskBackend::kWorkers ? runtime->run(answer()) : 12;
+}
+
+TEST(Runtime, FallsBackToThreadsWhereIoUringIsForbidden) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(without_io_uring());
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 42);
 }
 
 TEST(Runtime, CountsWhatALoopDoes) { run(2, look_at_stats); }

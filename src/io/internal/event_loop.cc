@@ -32,6 +32,7 @@ EventLoop::~EventLoop() = default;
 
 rt::IoResult<void> EventLoop::open() {
   started_ = monotonic_now();
+  load_.start(started_);
   return poller_.open();
 }
 
@@ -108,17 +109,20 @@ void EventLoop::run_jobs() {
 void EventLoop::poll() {
   if (!ready_.empty() || !inbox_.prepare_sleep()) {
     poller_.wait(base::Duration::zero());
+    if (turns_.value() % kTurnsPerReport == 0) load_.slept(base::Duration::zero(), monotonic_now());
     return;
   }
   const base::Instant asleep = monotonic_now();
+  asleep_since_.set(static_cast<std::uint64_t>(asleep.since_start.count()));
   const base::Instant wake_at = timers_.next();
   base::Duration timeout = std::chrono::hours(1);
   if (wake_at != base::kNever) timeout = std::min(timeout, wake_at - asleep);
   sleeps_.add();
   poller_.wait(timeout);
   const base::Instant awake = monotonic_now();
+  asleep_since_.set(0);
   slept_ns_.add(static_cast<std::uint64_t>((awake - asleep).count()));
-  load_.slept(asleep, awake);
+  load_.slept(awake - asleep, awake);
 }
 
 void EventLoop::post(rt::Job& job) {
@@ -184,8 +188,11 @@ rt::Disk& EventLoop::disk() { return *disk_; }
 rt::Work& EventLoop::work() { return *work_; }
 
 rt::LoopStats EventLoop::stats() const {
-  const base::Duration uptime = monotonic_now() - started_;
-  const base::Duration slept(static_cast<std::int64_t>(slept_ns_.value()));
+  const base::Instant now = monotonic_now();
+  const base::Duration uptime = now - started_;
+  base::Duration slept(static_cast<std::int64_t>(slept_ns_.value()));
+  const base::Instant asleep{base::Duration(static_cast<std::int64_t>(asleep_since_.value()))};
+  if (asleep.since_start.count() != 0) slept += std::max(now - asleep, base::Duration::zero());
   return {.turns = turns_.value(),
           .jobs = jobs_.value(),
           .sleeps = sleeps_.value(),

@@ -84,6 +84,8 @@ class EventLoop final : public rt::Loop {
  private:
   static constexpr std::size_t kJobsPerTurn = 256;
   static constexpr std::size_t kInlinePerTurn = 64;
+  // A loop that never sleeps tells so this often.
+  static constexpr std::size_t kTurnsPerReport = 16;
 
   void turn();
   void run_timers();
@@ -118,6 +120,7 @@ class EventLoop final : public rt::Loop {
   Counter queue_depth_;
   Counter queue_depth_max_;
   Counter slept_ns_;
+  Counter asleep_since_;  // ns of the monotonic clock; 0 while awake
   base::Instant started_;
 
   alignas(64) Inbox inbox_;  // written by other threads: kept off the loop's own cache lines

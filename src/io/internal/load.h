@@ -13,20 +13,26 @@ namespace moldau::io::internal {
 
 class Load {
  public:
-  // The loop waited from `asleep` to `awake`; before that it had worked since the last call.
-  void slept(base::Instant asleep, base::Instant awake) {
-    asleep_ns_ += (awake - asleep).count();
-    const std::int64_t passed = (awake - updated_).count();
+  // The loop begins. Before the first slept().
+  void start(base::Instant now) {
+    updated_ = now;
+    updated_ns_.set(static_cast<std::uint64_t>(now.since_start.count()));
+  }
+
+  // Of the time since the last call the loop waited this long, and worked the rest. Called also by
+  // a loop that never waits.
+  void slept(base::Duration asleep, base::Instant now) {
+    asleep_ns_ += asleep.count();
+    const std::int64_t passed = (now - updated_).count();
     if (passed < kStep.count()) return;
     const std::int64_t idle = std::min<std::int64_t>(1000, asleep_ns_ * 1000 / passed);
     const auto before = static_cast<std::int64_t>(permille_.value());
     permille_.set(static_cast<std::uint64_t>(blend(before, 1000 - idle, passed)));
-    updated_ = awake;
-    updated_ns_.set(static_cast<std::uint64_t>(awake.since_start.count()));
+    start(now);
     asleep_ns_ = 0;
   }
 
-  // Any thread. A loop that has not reported for long sleeps (or is stuck, and then gets no more).
+  // Any thread. A loop that has not reported for long sleeps.
   [[nodiscard]] std::uint64_t permille(base::Instant now) const {
     const auto since = now.since_start.count() - static_cast<std::int64_t>(updated_ns_.value());
     return static_cast<std::uint64_t>(

@@ -13,7 +13,7 @@ base::Instant at(base::Duration since) { return {since}; }
 base::Duration live(Load& load, base::Duration from, base::Duration busy, base::Duration idle,
                     int rounds) {
   for (int i = 0; i < rounds; ++i) {
-    load.slept(at(from + busy), at(from + busy + idle));
+    load.slept(idle, at(from + busy + idle));
     from += busy + idle;
   }
   return from;
@@ -27,6 +27,14 @@ TEST(Load, IsTheBusyPartOfTheTimeLately) {
   EXPECT_GT(load.permille(at(now)), 900U);
   now = live(load, now, 1us, 999us, 1000);
   EXPECT_LT(load.permille(at(now)), 20U);
+}
+
+TEST(Load, StartsAtNothing) {
+  Load load;
+  load.start(at(1000s));
+  EXPECT_EQ(load.permille(at(1000s)), 0U);
+  live(load, 1000s, 1ms, 19ms, 1);
+  EXPECT_LT(load.permille(at(1000s + 20ms)), 50U);
 }
 
 TEST(Load, FadesWhileTheLoopSleeps) {
