@@ -96,8 +96,8 @@ ApiError check_name(const View& view, const ConfigResource& resource) {
   }
 }
 
-ApiError check_values(const View& view, const ConfigResource& resource, const ConfigValues& next,
-                      const ConfigValues& before) {
+ApiError check_values(const View& view, const ConfigResource& resource, const Changed& changed,
+                      const ConfigValues& next, const ConfigValues& before) {
   std::expected<void, std::string> valid;
   switch (resource.type) {
     case ResourceType::kTopic:
@@ -108,8 +108,17 @@ ApiError check_values(const View& view, const ConfigResource& resource, const Co
     case ResourceType::kClientMetrics:
       valid = config::check_client_metrics(next);
       break;
+    case ResourceType::kBroker: {
+      // What is stored already may come from another Kafka: only what is set now is judged.
+      config::Values set;
+      for (const auto& [key, value] : changed) {
+        if (value) set[key] = *value;
+      }
+      valid = config::check_dynamic_broker(set, resource.name.empty());
+      break;
+    }
     default:
-      break;  // A broker checks its own values before it passes the request on.
+      break;
   }
   return valid ? ApiError() : invalid(valid.error());
 }
@@ -149,7 +158,8 @@ ApiError check_change(const View& view, const ConfigResource& resource, const Ch
       next[key] = *value;
     }
   }
-  if (auto error = check_values(view, resource, next, before); error.failed()) return error;
+  if (auto error = check_values(view, resource, changed, next, before); error.failed())
+    return error;
   return check_name(view, resource);
 }
 
