@@ -154,6 +154,10 @@ class ProduceCommand {
     progress_shown_ = true;
   }
 
+  static std::string records(std::uint64_t count) {
+    return human_count(count) + (count == 1 ? " record" : " records");
+  }
+
   void report() const {
     if (progress_shown_) std::cerr << "\r\x1b[K";
     const base::Duration took = loop_->now() - began_;
@@ -166,10 +170,9 @@ class ProduceCommand {
       return;
     }
     if (options_->quiet || sent_.records == 0) return;
-    std::cerr << human_count(sent_.delivered) << (sent_.delivered == 1 ? " record" : " records")
-              << " (" << human_bytes(static_cast<double>(sent_.bytes)) << ") delivered to "
-              << options_->topic << " in " << human_duration(took) << "\n";
-    if (sent_.failed > 0) std::cerr << human_count(sent_.failed) << " records failed\n";
+    std::cerr << records(sent_.delivered) << " (" << human_bytes(static_cast<double>(sent_.bytes))
+              << ") delivered to " << options_->topic << " in " << human_duration(took) << "\n";
+    if (sent_.failed > 0) std::cerr << records(sent_.failed) << " failed\n";
   }
 
   rt::Loop* loop_;

@@ -184,38 +184,37 @@ void Producer::send_ready() {
   std::map<base::BrokerId, Items> requests;
   std::map<base::BrokerId, std::size_t> bytes;
   std::deque<Partition*> later;
+  // Each stays listed while it is looked at, so that it is in one list only.
   for (Partition* partition : std::exchange(ready_, {})) {
-    partition->listed = false;
     Batch* batch = sendable(*partition);
-    if (batch == nullptr) continue;  // An answer, or more records, list it again.
+    if (batch == nullptr) {
+      partition->listed = false;  // An answer, or more records, list it again.
+      continue;
+    }
     if (batch->opened + options_.delivery_timeout <= loop_->now()) {
       complete(*partition, *batch,
                fail(ClientErrorKind::kTimeout, "not delivered within the delivery timeout"));
-      mark_ready(*partition);
+      later.push_back(partition);
+      woken_ = true;
       continue;
     }
     const auto leader = leader_of(*partition);
     if (!leader) {
       ask_metadata(partition->topic->name);
+      partition->listed = false;
       postpone(*partition);
       continue;
     }
+    later.push_back(partition);  // Its next batch goes with the next request.
     const std::size_t size = batch->stored.size();
     const bool full = in_flight_[*leader] >= options_.in_flight_max ||
                       (bytes[*leader] > 0 && bytes[*leader] + size > options_.request_bytes_max);
-    if (full || !number(*partition, *batch)) {
-      partition->listed = true;
-      later.push_back(partition);
-      continue;
-    }
+    if (full || !number(*partition, *batch)) continue;
     bytes[*leader] += size;
     batch->in_flight = true;
     batch->attempted = true;
     ++partition->in_flight;
     requests[*leader].push_back({.partition = partition, .batch = batch});
-    // Its next batch goes with the next request.
-    partition->listed = true;
-    later.push_back(partition);
   }
   ready_.insert(ready_.begin(), later.begin(), later.end());
   for (auto& [leader, items] : requests) {
@@ -318,7 +317,12 @@ rt::Task<> Producer::send_request(base::BrokerId leader, Items items) {
 }
 
 void Producer::settle(Item& item) {
-  const std::optional<ClientError>& error = item.outcome.error;
+  std::optional<ClientError>& error = item.outcome.error;
+  if (error) {
+    const base::TopicPartition id{.topic = item.partition->topic->name,
+                                  .partition = item.partition->index};
+    error->message.insert(0, id.to_string() + ": ");
+  }
   if (!error) {
     item.partition->backoff.reset();
     complete(*item.partition, *item.batch, item.outcome.base_offset);
@@ -345,8 +349,7 @@ void Producer::retry(Item& item) {
   }
   if (needs_new_number(error.code)) {
     if (partition.closed.front().get() != &batch) return;
-    LOG_WARN(loop_->log(), "client", "{}-{}: {}; numbering its batches anew",
-             partition.topic->name.view(), partition.index, error.message);
+    LOG_WARN(loop_->log(), "client", "{}; numbering its batches anew", error.message);
     if (batch.identity == identity_) identity_ = {};
     batch.identity = {};
     return;

@@ -1,0 +1,250 @@
+#include "cmd/moldau/bench_load.h"
+
+#include <cstring>
+
+#include "base/endian.h"
+#include "client/consumer.h"
+#include "rt/scope.h"
+#include "rt/sleep.h"
+
+namespace moldau::cmd {
+namespace {
+
+// Records sent in one go before others on the loop have their turn.
+constexpr std::uint64_t kBurst = 256;
+constexpr auto kTick = std::chrono::milliseconds(1);
+constexpr auto kPollTime = std::chrono::milliseconds(200);
+constexpr auto kDrainTime = std::chrono::seconds(10);
+constexpr std::size_t kStampBytes = sizeof(std::int64_t);
+
+// Values are windows into text that compresses about as well as log lines do.
+class Payload {
+ public:
+  Payload(std::size_t record_bytes, base::Rng& rng) : size_(std::max(record_bytes, kStampBytes)) {
+    constexpr std::string_view kWords[] = {"order", "client", "2026-01-31", "status=",
+                                           "shipped", "Praha", "amount:", "{\"id\":"};
+    while (text_.size() < size_ + kWindow) {
+      text_ += kWords[rng.below(std::size(kWords))];
+      text_ += std::to_string(rng.below(100'000));
+      text_ += ' ';
+    }
+  }
+  // The value of record n, which starts with `stamp` when there is one.
+  base::Bytes value(std::uint64_t n, std::int64_t stamp = 0) {
+    char* at = text_.data() + n * 37 % kWindow;
+    if (stamp != 0) base::store_be(reinterpret_cast<std::byte*>(at), stamp);
+    return base::as_bytes(std::string_view(at, size_));
+  }
+
+ private:
+  static constexpr std::size_t kWindow = std::size_t{16} << 10;
+  std::size_t size_;
+  std::string text_;
+};
+
+// When the n-th record is due; the start plus nothing without a rate.
+class Schedule {
+ public:
+  Schedule(base::Instant start, double rate) : start_(start), rate_(rate) {}
+  [[nodiscard]] base::Instant due(std::uint64_t n) const {
+    return start_ + std::chrono::duration_cast<base::Duration>(
+                        std::chrono::duration<double>(static_cast<double>(n) / rate_));
+  }
+  [[nodiscard]] bool paced() const { return rate_ > 0; }
+
+ private:
+  base::Instant start_;
+  double rate_;
+};
+
+bool over(const LoadOptions& options, std::uint64_t sent, base::Duration elapsed) {
+  if (options.records > 0 && sent >= options.records) return true;
+  return options.duration > base::Duration(0) && elapsed >= options.duration + options.warmup;
+}
+
+base::Instant instant_of(std::int64_t nanoseconds) {
+  return base::Instant{base::Duration(nanoseconds)};
+}
+
+// Sends to the end of the load; the tag of a record is the instant at which it was due or sent.
+rt::Task<client::ClientResult<void>> send_all(rt::Loop& loop, client::Producer& producer,
+                                              const LoadOptions& options, bool stamped) {
+  Payload payload(options.record_bytes, loop.rng());
+  const base::Instant start = loop.now();
+  const Schedule schedule(start, options.rate);
+  for (std::uint64_t sent = 0; !over(options, sent, loop.now() - start);) {
+    if (schedule.paced() && schedule.due(sent) > loop.now()) {
+      co_await rt::sleep_until(loop, std::max(schedule.due(sent), loop.now() + kTick));
+      continue;
+    }
+    for (std::uint64_t i = 0; i < kBurst && !over(options, sent, base::Duration(0)); ++i, ++sent) {
+      if (schedule.paced() && schedule.due(sent) > loop.now()) break;
+      const base::Instant at = schedule.paced() ? schedule.due(sent) : loop.now();
+      const std::int64_t stamp = at.since_start.count();
+      const record::NewRecord record{.value = payload.value(sent, stamped ? stamp : 0)};
+      const auto tag = static_cast<client::DeliveryTag>(stamp);
+      if (producer.try_send(options.topic, record, std::nullopt, tag)) continue;
+      CO_TRY(co_await producer.send(options.topic, record, std::nullopt, tag));
+    }
+    co_await rt::sleep_until(loop, loop.now());
+  }
+  co_return {};
+}
+
+}  // namespace
+
+rt::Task<LoadResult> produce_load(client::Cluster& cluster, LoadOptions options,
+                                  Progress& progress) {
+  rt::Loop& loop = cluster.loop();
+  LoadResult result;
+  const base::Instant measured_from = loop.now() + options.warmup;
+  base::Instant last = measured_from;
+  client::Producer producer(cluster, options.producer, [&](const client::Delivery& delivery) {
+    const base::Instant now = loop.now();
+    progress.records += delivery.tags.size();
+    if (!delivery.base_offset) {
+      result.failed += delivery.tags.size();
+      return;
+    }
+    for (const client::DeliveryTag tag : delivery.tags) {
+      const base::Instant at = instant_of(static_cast<std::int64_t>(tag));
+      if (at < measured_from) continue;
+      result.latency.add(now - at);
+      ++result.records;
+      last = now;
+    }
+  });
+  const auto sent = co_await send_all(loop, producer, options, false);
+  const auto flushed = co_await producer.flush();
+  co_await producer.close();
+  if (!sent) result.error = sent.error().message;
+  if (!flushed) result.error = flushed.error().message;
+  result.bytes = result.records * options.record_bytes;
+  result.took = last - measured_from;
+  co_return result;
+}
+
+rt::Task<LoadResult> consume_load(client::Cluster& cluster, LoadOptions options,
+                                  Progress& progress) {
+  rt::Loop& loop = cluster.loop();
+  LoadResult result;
+  client::Consumer consumer(cluster, {});
+  std::vector<base::PartitionIndex> partitions;
+  const auto info = co_await cluster.topic(options.topic);
+  if (info) {
+    for (std::int32_t i = options.partition_first;
+         i < static_cast<std::int32_t>(info->partitions.size()); i += options.partition_step) {
+      partitions.emplace_back(i);
+    }
+  }
+  client::ClientResult<void> well;
+  if (!info) well = std::unexpected(info.error());
+  const base::Instant start = loop.now();
+  if (well && !partitions.empty()) {
+    well = co_await consumer.assign(options.topic, std::move(partitions), {});
+  }
+  while (well && !consumer.reached_ends() && !over(options, result.records, loop.now() - start)) {
+    const base::Instant asked = loop.now();
+    auto batch = co_await consumer.poll(asked + kPollTime);
+    if (!batch) {
+      well = std::unexpected(batch.error());
+    } else if (*batch) {
+      result.latency.add(loop.now() - asked);
+      record::RecordView record;
+      std::uint64_t count = 0;
+      while ((*batch)->next(record).value_or(false)) {
+        ++count;
+        result.bytes += record.value ? record.value->size() : 0;
+      }
+      result.records += count;
+      progress.records += count;
+    }
+  }
+  if (!well) result.error = well.error().message;
+  result.took = loop.now() - start;
+  // Ends a fetch that waits for more.
+  co_await cluster.close();
+  co_await consumer.close();
+  co_return result;
+}
+
+namespace {
+
+struct Reading {
+  client::Consumer consumer;
+  Histogram latency;
+  std::uint64_t records = 0;
+  std::uint64_t seen = 0;
+  base::Instant measured_from;
+  base::Instant last;
+  std::string error;
+};
+
+rt::Task<> read_stamps(client::Cluster& cluster, Reading& reading, Progress& progress) {
+  rt::Loop& loop = cluster.loop();
+  for (;;) {
+    auto batch = co_await reading.consumer.poll(loop.now() + kPollTime);
+    if (!batch) {
+      if (batch.error().kind != client::ClientErrorKind::kStopped) {
+        reading.error = batch.error().message;
+      }
+      co_return;
+    }
+    if (!*batch) continue;
+    record::RecordView record;
+    const base::Instant now = loop.now();
+    while ((*batch)->next(record).value_or(false)) {
+      ++reading.seen;
+      ++progress.records;
+      if (!record.value || record.value->size() < kStampBytes) continue;
+      const base::Instant at = instant_of(base::load_be<std::int64_t>(record.value->data()));
+      if (at < reading.measured_from) continue;
+      reading.latency.add(now - at);
+      ++reading.records;
+      reading.last = now;
+    }
+  }
+}
+
+}  // namespace
+
+rt::Task<LoadResult> end_to_end_load(client::Cluster& cluster, LoadOptions options,
+                                     Progress& progress) {
+  rt::Loop& loop = cluster.loop();
+  LoadResult result;
+  std::uint64_t delivered = 0;
+  Reading reading{.consumer = client::Consumer(cluster, {})};
+  const auto assigned =
+      co_await reading.consumer.assign(options.topic, {}, {.kind = client::StartAt::Kind::kLatest});
+  if (!assigned) {
+    result.error = assigned.error().message;
+    co_return result;
+  }
+  client::Producer producer(cluster, options.producer, [&](const client::Delivery& delivery) {
+    (delivery.base_offset ? delivered : result.failed) += delivery.tags.size();
+  });
+  reading.measured_from = reading.last = loop.now() + options.warmup;
+  rt::Scope scope(loop);
+  scope.spawn(read_stamps(cluster, reading, progress));
+  const auto sent = co_await send_all(loop, producer, options, true);
+  const auto flushed = co_await producer.flush();
+  const base::Instant drained = loop.now() + kDrainTime;
+  while (reading.seen < delivered && reading.error.empty() && loop.now() < drained) {
+    co_await rt::sleep_for(loop, kTick);
+  }
+  co_await producer.close();
+  co_await cluster.close();
+  co_await scope.join();
+  co_await reading.consumer.close();
+  if (reading.seen < delivered) result.error = "not all delivered records were read";
+  if (!reading.error.empty()) result.error = reading.error;
+  if (!flushed) result.error = flushed.error().message;
+  if (!sent) result.error = sent.error().message;
+  result.latency = reading.latency;
+  result.records = reading.records;
+  result.bytes = reading.records * options.record_bytes;
+  result.took = reading.last - reading.measured_from;
+  co_return result;
+}
+
+}  // namespace moldau::cmd
