@@ -327,7 +327,7 @@ TEST_P(RaftDriverCrash, KeepsWhatWasCommittedByAQuorumOfOne) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RaftDriverCrash, ::testing::Range<std::uint64_t>(1, 400));
+INSTANTIATE_TEST_SUITE_P(Seeds, RaftDriverCrash, ::testing::Range<std::uint64_t>(1, 31));
 
 // ---- three replicas
 
@@ -434,7 +434,7 @@ TEST_P(RaftDriverStorm, NothingCommittedIsLostAndAllAgree) {
   for (std::int32_t id = 1; id <= 3; ++id) EXPECT_EQ(quorum.driver(id).failed(), std::nullopt);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RaftDriverStorm, ::testing::Range<std::uint64_t>(1, 120));
+INSTANTIATE_TEST_SUITE_P(Seeds, RaftDriverStorm, ::testing::Range<std::uint64_t>(1, 16));
 
 }  // namespace
 }  // namespace moldau::broker::testing
