@@ -144,6 +144,10 @@ class LogDump {
     if (path.ends_with(".timeindex")) return dump_time_index(path, content.span());
     if (path.ends_with(".snapshot")) return dump_producers(path, content.span());
     if (path.ends_with(".txnindex")) return dump_aborted(path, content.span());
+    if (options_->dump.json) {
+      print_json(json::object{{"file", path}, {"text", content.text()}});
+      return true;
+    }
     std::cout << content.text();
     if (!content.text().ends_with('\n')) std::cout << "\n";
     return true;
@@ -154,11 +158,11 @@ class LogDump {
       print_json(document);
       return;
     }
-    const char* separator = "  ";
+    const std::string_view separator = "  ";
     for (const auto& field : document) {
-      std::cout << separator << std::string_view(field.key()) << " "
-                << json::serialize(field.value());
-      separator = "  ";
+      std::cout << separator << std::string_view(field.key()) << " ";
+      field.value().is_string() ? std::cout << std::string_view(field.value().get_string())
+                                : std::cout << field.value();
     }
     std::cout << "\n";
   }
@@ -246,8 +250,9 @@ class LogDump {
 rt::Task<int> dump_files(rt::Loop& loop, const LogDumpOptions& options) {
   LogDump dump(loop.disk(), options);
   bool well = true;
-  for (const std::string& file : options.files) {
-    const bool this_one = co_await dump.dump(file);
+  for (std::string file : options.files) {
+    while (file.size() > 1 && file.ends_with('/')) file.pop_back();
+    const bool this_one = co_await dump.dump(std::move(file));
     well = well && this_one;
   }
   co_return well ? kExitDone : kExitFailed;

@@ -69,6 +69,7 @@ class Channel {
   [[nodiscard]] const wire::ApiVersionsResponse& api_versions() const { return api_versions_; }
   [[nodiscard]] const rt::Endpoint& peer() const { return connection_->peer(); }
   [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] rt::Loop* loop() const { return loop_; }
 
   void close();
   rt::Task<> close_and_join();

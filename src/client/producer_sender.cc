@@ -148,6 +148,7 @@ rt::Task<> Producer::refresh_topic(base::TopicName topic) {
 // The first batch that is not on its way, if it may go now. A batch that goes again waits until those
 // behind it have come back, so that order is kept.
 Producer::Batch* Producer::sendable(Partition& partition) {
+  if (options_.idempotent && !partition.established && partition.in_flight > 0) return nullptr;
   const auto waits = std::find_if(partition.closed.begin(), partition.closed.end(),
                                   [](const auto& batch) { return !batch->in_flight; });
   if (waits != partition.closed.end()) {
@@ -169,6 +170,7 @@ bool Producer::number(Partition& partition, Batch& batch) {
     if (partition.in_flight > 0) return false;
     partition.identity = identity_;
     partition.next_sequence = base::Sequence(0);
+    partition.established = false;
   }
   record::BatchHeader& header = batch.stored.header;
   header.producer_id = identity_.id;
@@ -325,6 +327,7 @@ void Producer::settle(Item& item) {
   }
   if (!error) {
     item.partition->backoff.reset();
+    if (item.batch->identity == item.partition->identity) item.partition->established = true;
     complete(*item.partition, *item.batch, item.outcome.base_offset);
   } else if (error->code == wire::ErrorCode::kDuplicateSequenceNumber) {
     complete(*item.partition, *item.batch, base::kNoOffset);

@@ -40,6 +40,9 @@ struct Producer::Partition {
   std::size_t in_flight = 0;
   Identity identity;
   base::Sequence next_sequence{0};
+  // The broker has taken a batch of this identity. Until then one is on its way at a time: a broker
+  // that does not know a producer takes any sequence, so a second batch could overtake the first.
+  bool established = false;
   std::optional<Backoff> backoff;
   base::Instant not_before{};
   bool listed = false;  // in ready_ or postponed_
