@@ -16,6 +16,9 @@ void add_storage(CLI::App& app, Action& action);
 void add_topic(CLI::App& app, Action& action);
 void add_produce(CLI::App& app, Action& action);
 void add_consume(CLI::App& app, Action& action);
+void add_log(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_sim(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 
 inline constexpr int kExitDone = 0;

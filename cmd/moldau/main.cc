@@ -34,6 +34,9 @@ int main(int argc, char** argv) {
   add_topic(app, action);
   add_produce(app, action);
   add_consume(app, action);
+  add_log(app, action);
+  add_bench(app, action);
+  add_sim(app, action);
   add_version(app, action);
   const std::vector<const char*> arguments = with_start(argc, argv);
   try {
