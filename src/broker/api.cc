@@ -4,25 +4,14 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/shard.h"
-#include "wire/registry.h"
+#include "wire/frame.h"
 #include "wire/response_header.h"
 
 namespace moldau::broker {
 
-std::int16_t request_header_version(std::int16_t key, std::int16_t version) {
-  const wire::ApiInfo* info = wire::find_api(key);
-  return info != nullptr && version >= info->first_flexible ? 2 : 1;
-}
-
-std::int16_t response_header_version(wire::ApiKey key, std::int16_t version) {
-  if (key == wire::ApiKey::kApiVersions) return 0;
-  const wire::ApiInfo* info = wire::find_api(key);
-  return info != nullptr && version >= info->first_flexible ? 1 : 0;
-}
-
 void encode_response_header(const RequestContext& context, wire::Writer& out) {
   const wire::ResponseHeader header{.correlation_id = context.correlation_id};
-  encode(header, response_header_version(context.api_key, context.api_version), out);
+  encode(header, wire::response_header_version(context.api_key, context.api_version), out);
 }
 
 const Api* find_api(std::int16_t key, ListenerKind listener) {

@@ -55,11 +55,6 @@ struct Api {
 // Null when the listener does not serve the key.
 [[nodiscard]] const Api* find_api(std::int16_t key, ListenerKind listener);
 
-// Header versions of KIP-482: 1 and 0, or 2 and 1 from the first flexible version on. ApiVersions
-// always answers with header 0, so that a client of any age can read it.
-[[nodiscard]] std::int16_t request_header_version(std::int16_t key, std::int16_t version);
-[[nodiscard]] std::int16_t response_header_version(wire::ApiKey key, std::int16_t version);
-
 // Writes the response header; the body follows.
 void encode_response_header(const RequestContext& context, wire::Writer& out);
 

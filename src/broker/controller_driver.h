@@ -60,11 +60,11 @@ class ControllerDriver final : public RaftListener {
   base::LeaderEpoch epoch_{-1};   // while leading
   base::Offset replayed_to_{-1};  // last offset the core has seen, its own appends included
   std::optional<std::string> failed_;
-  rt::Scope scope_;
   rt::TimedEvent* pause_ = nullptr;  // of the upkeep task
   // A snapshot that is being loaded.
   std::optional<metadata::Delta> snapshot_;
   base::Offset snapshot_end_{-1};
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 template <class Request, class Response>

@@ -32,9 +32,9 @@ Lifecycle::Lifecycle(rt::Loop& loop, ControllerChannel& controller, LifecycleOpt
     : loop_(&loop),
       controller_(&controller),
       options_(std::move(options)),
-      scope_(loop),
       caught_up_(loop),
-      running_(loop) {}
+      running_(loop),
+      scope_(loop) {}
 
 void Lifecycle::start() { scope_.spawn(run()); }
 

@@ -79,7 +79,6 @@ class Lifecycle {
   rt::Loop* loop_;
   ControllerChannel* controller_;
   LifecycleOptions options_;
-  rt::Scope scope_;
   LifecycleState state_ = LifecycleState::kStarting;
   base::BrokerEpoch epoch_{-1};
   base::Offset applied_{-1};
@@ -89,6 +88,7 @@ class Lifecycle {
   std::string last_problem_;
   rt::Event caught_up_;
   rt::Event running_;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::broker

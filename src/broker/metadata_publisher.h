@@ -104,8 +104,8 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   base::Offset applied_offset_{-1};
   rt::Signal changed_;
   rt::Signal step_done_;
-  rt::Scope scope_;
   std::optional<std::string> failed_;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::broker

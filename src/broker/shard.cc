@@ -53,8 +53,8 @@ Shard::Shard(Broker& broker, rt::Loop& loop)
       fetch_sessions_(
           static_cast<std::size_t>(broker.config().fetch.session_slots_max) / broker.loops().size(),
           base::Rng(loop.rng().next())),
-      background_(loop),
-      partitions_(*this) {}
+      partitions_(*this),
+      background_(loop) {}
 
 base::BrokerId Shard::node_id() const { return broker_->node_id(); }
 const Authorizer& Shard::authorizer() const { return broker_->authorizer(); }

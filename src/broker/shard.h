@@ -88,8 +88,8 @@ class Shard {
   record::CodecContexts codec_contexts_;
   RequestStats stats_;
   std::size_t connections_ = 0;
-  rt::Scope background_;
   PartitionHost partitions_;
+  rt::Scope background_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::broker

@@ -11,6 +11,7 @@
 #include "wire/default_principal_data.h"
 #include "wire/envelope_request.h"
 #include "wire/envelope_response.h"
+#include "wire/frame.h"
 #include "wire/registry.h"
 #include "wire/request_header.h"
 
@@ -81,7 +82,7 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   }
   wire::Reader in(frame);
   wire::RequestHeader header;
-  if (!decode(header, request_header_version(key, version), in)) {
+  if (!wire::decode_request_header(header, in)) {
     co_return envelope_answer(shard, outer, wire::ErrorCode::kInvalidRequest, std::nullopt);
   }
   Request inner{.context = outer, .frame = frame, .body_from = in.position()};

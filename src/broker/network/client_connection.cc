@@ -5,6 +5,7 @@
 
 #include "base/endian.h"
 #include "broker/shard.h"
+#include "wire/frame.h"
 #include "wire/request_header.h"
 
 namespace moldau::broker {
@@ -23,9 +24,9 @@ ClientConnection::ClientConnection(Shard& shard, const ListenerInfo& listener,
       listener_(&listener),
       connection_(std::move(connection)),
       frames_(*connection_, shard.frame_budget(), shard.limits().request_bytes_max),
-      scope_(shard.loop()),
       changed_(shard.loop()),
-      last_active_(shard.loop().now()) {}
+      last_active_(shard.loop().now()),
+      scope_(shard.loop()) {}
 
 void ClientConnection::close() {
   if (closing_) return;
@@ -74,7 +75,7 @@ rt::Task<bool> ClientConnection::dispatch(Frame frame) {
     co_return false;
   }
   wire::RequestHeader header;
-  if (!decode(header, request_header_version(key, version), in)) {
+  if (!wire::decode_request_header(header, in)) {
     refuse("unreadable request header of api key", key);
     co_return false;
   }

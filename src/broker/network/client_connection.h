@@ -55,11 +55,11 @@ class ClientConnection {
   const ListenerInfo* listener_;
   rt::ConnectionPtr connection_;
   FrameReader frames_;
-  rt::Scope scope_;
   std::deque<Slot> slots_;  // in order of arrival; references stay valid
   rt::Signal changed_;
   bool closing_ = false;
   base::Instant last_active_;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::broker

@@ -39,8 +39,8 @@ class Server {
   Shard* shard_;
   ListenerInfo listener_;
   std::unique_ptr<rt::Listener> acceptor_;
-  rt::Scope scope_;
   std::list<ClientConnection> connections_;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::broker
