@@ -69,10 +69,10 @@ Channel::Channel(rt::Loop& loop, rt::ConnectionPtr connection, ChannelOptions op
     : loop_(&loop),
       connection_(std::move(connection)),
       options_(std::move(options)),
-      scope_(loop),
       sending_(loop),
       in_flight_(loop, kRequestsInFlightMax),
-      calls_ended_(loop) {}
+      calls_ended_(loop),
+      scope_(loop) {}
 
 rt::Task<Channel::Connected> Channel::connect(rt::Loop& loop, rt::Endpoint endpoint,
                                               ChannelOptions options, rt::StopToken token) {

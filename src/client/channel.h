@@ -108,7 +108,6 @@ class Channel {
   rt::ConnectionPtr connection_;
   ChannelOptions options_;
   wire::ApiVersionsResponse api_versions_;
-  rt::Scope scope_;
   rt::Mutex sending_;
   rt::Semaphore in_flight_;
   std::deque<std::shared_ptr<Pending>> pending_;  // in the order of sending
@@ -117,6 +116,7 @@ class Channel {
   std::int32_t next_correlation_id_ = 0;
   bool closed_ = false;
   std::string close_reason_;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 template <class Response, class Request>

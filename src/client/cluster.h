@@ -145,12 +145,12 @@ class Cluster {
 
   rt::Loop* loop_;
   ClusterOptions options_;
-  rt::Scope scope_;
   std::vector<std::shared_ptr<Node>> bootstrap_;
   std::map<base::BrokerId, std::shared_ptr<Node>> nodes_;
   std::map<base::TopicName, Topic> topics_;
   std::string cluster_id_;
   bool reached_ = false;  // some broker has answered once
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 template <class Response, class Request>

@@ -134,7 +134,6 @@ class Consumer {
   rt::Loop* loop_;
   Cluster* cluster_;
   ConsumerOptions options_;
-  rt::Scope scope_;
   record::CodecContexts contexts_;
   Partitions partitions_;
   std::map<base::BrokerId, bool> busy_;          // a fetch is under way
@@ -142,6 +141,7 @@ class Consumer {
   std::deque<Buffered> buffered_;
   std::size_t buffered_bytes_ = 0;
   rt::TimedEvent* sleeping_ = nullptr;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::client

@@ -40,9 +40,9 @@ Producer::Producer(Cluster& cluster, ProducerOptions options, OnDelivery on_deli
       cluster_(&cluster),
       options_(checked(std::move(options))),
       on_delivery_(std::move(on_delivery)),
-      scope_(*loop_),
       memory_(*loop_, options_.buffer_bytes_max),
-      delivered_(*loop_) {}
+      delivered_(*loop_),
+      scope_(*loop_) {}
 
 Producer::~Producer() = default;
 

@@ -147,7 +147,6 @@ class Producer {
   Cluster* cluster_;
   ProducerOptions options_;
   OnDelivery on_delivery_;
-  rt::Scope scope_;
   rt::Semaphore memory_;  // bytes
   rt::Signal delivered_;
   record::CodecContexts contexts_;
@@ -164,6 +163,7 @@ class Producer {
   rt::TimedEvent* sleeping_ = nullptr;
   bool woken_ = false;
   bool running_ = false;
+  rt::Scope scope_;  // last: its frames use the members above
 };
 
 }  // namespace moldau::client

@@ -113,6 +113,7 @@ void roll_to(LogState& log, base::Offset base) {
                           .next_base = base,
                           .producer_snapshot = logstate::encode_producer_snapshot(producers)});
     log.bytes_since_checkpoint = 0;
+    log.store->loop->mark("segment rolled");
   }
   log.segments.push_back(new_segment(log, base));
 }
