@@ -1,0 +1,3 @@
+package main
+
+func surface(bootstrap string) error { return nil }

@@ -1,0 +1,218 @@
+"""The main job on real input: each record in by one client, out by another, and again after a kill.
+
+A transfer: one client produces to a fresh topic while another reads and compares; at the
+producer's last acknowledgement the node is killed with -9 and started again; the reader goes on
+to its end, and a further client compares everything once more. What the clients send and expect is
+described in go/stream.go, java/Stream.java; the key of record n is n, so nothing is compared with
+what another client read.
+"""
+
+import dataclasses
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import threading
+import time
+
+from node import ROOT
+
+HERE = pathlib.Path(__file__).resolve().parent
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+PARTITIONS = 8
+STEP_SECONDS_MAX = 300
+GO = [str(ROOT / "build" / "clients" / "go-client")]
+JAVA = [str(HERE / "java" / "run.sh"), "Stream"]
+KCAT = [str(HERE / "kcat" / "stream.py")]
+MANY_TOPICS = 10
+MANY_PARTITIONS = 1000
+MANY_RECORDS = 100_000  # in each of the topics
+
+
+class StreamError(RuntimeError):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A file of lines, repeated as often as needed."""
+
+    path: str
+    lines: int
+    bytes_each: float  # mean of key and value
+
+    def records(self, megabytes):
+        return max(1, int(megabytes * 1e6 / self.bytes_each))
+
+
+def load_input():
+    path = subprocess.run([str(HERE / "flights.sh")], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+    with open(path, "rb") as file:
+        lines = sum(1 for _ in file)
+    return Input(path, lines, os.path.getsize(path) / lines - 1 + 6)
+
+
+class Client:
+    """A client process; its lines come through a queue, so that a wait has an end."""
+
+    def __init__(self, command):
+        self.name = " ".join(pathlib.Path(word).name for word in command[:3])
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, errors="replace",
+                                        start_new_session=True)
+        self.lines = queue.Queue()
+        self.said = []
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def wait_for(self, start):
+        """The first line that starts so."""
+        deadline = time.monotonic() + STEP_SECONDS_MAX
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise self.error(f"no '{start}' within {STEP_SECONDS_MAX} s") from None
+            if line is None:
+                raise self.error(f"ended without '{start}'")
+            self.said.append(line)
+            if line.startswith(start):
+                return line
+
+    def error(self, what):
+        self.end()
+        return StreamError(f"{self.name}: {what}; it said:\n" + "\n".join(self.said[-30:]))
+
+    def end(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def call(command, start):
+    client = Client(command)
+    line = client.wait_for(start)
+    client.end()
+    return line
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    producer: str
+    reader: str
+    again: str
+    codec: str
+
+    @property
+    def topic(self):
+        return f"{self.producer}-{self.reader}-{self.codec}"
+
+    @property
+    def clients(self):
+        return {"go": GO, "java": JAVA, "kcat": KCAT}
+
+
+def transfers():
+    """(transfer, share of the input): five codecs, each way."""
+    again = ["kcat", "go", "java"]
+    for i, codec in enumerate(CODECS):
+        yield Transfer("go", "java", again[i % 3], codec), 0.085
+        yield Transfer("java", "go", again[(i + 1) % 3], codec), 0.085
+        yield Transfer("kcat", ["java", "go"][i % 2], ["go", "java"][i % 2], codec), 0.03
+
+
+def rate(line, count):
+    seconds = float(line.split(" in ")[1].split()[0])
+    return f"{count / max(seconds, 0.001) / 1000:.0f} k/s"
+
+
+def run_transfer(node, checks, transfer, source, count):
+    clients = transfer.clients
+    common = [node.bootstrap, transfer.topic, str(PARTITIONS), str(count), source.path]
+    # kcat gives records the time of sending.
+    suffix = ["any-time"] if transfer.producer == "kcat" else []
+    call(GO + ["create"] + common, "created")
+    reader = Client(clients[transfer.reader] + ["verify"] + common + suffix)
+    producer = Client(clients[transfer.producer] + ["produce"] + common + [transfer.codec])
+    try:
+        acked = producer.wait_for("acked")
+        node.kill()
+    finally:
+        producer.end()
+    ready = node.start()
+    try:
+        read = reader.wait_for("compared")
+    finally:
+        reader.end()
+    again = call(clients[transfer.again] + ["verify"] + common + suffix, "compared")
+    node.check_alive()
+    for line in acked, read, again:
+        if int(line.split()[1]) != count:
+            raise StreamError(f"{transfer.topic}: '{line}', expected {count} records")
+    print(f"     {transfer.topic}: {count} records, {transfer.producer} in {rate(acked, count)}, "
+          f"{transfer.reader} out meanwhile, ready {ready * 1000:.0f} ms after kill -9, "
+          f"{transfer.again} out {rate(again, count)}", flush=True)
+    checks.check(f"{transfer.topic}: {transfer.reader} read each record across kill -9", True)
+    checks.check(f"{transfer.topic}: {transfer.again} read each record again", True)
+
+
+def run_stream(node, checks, megabytes):
+    source = load_input()
+    node.start()
+    total = 0
+    for transfer, share in transfers():
+        count = source.records(megabytes * share)
+        total += count
+        try:
+            run_transfer(node, checks, transfer, source, count)
+        except StreamError as error:
+            node.check_alive()
+            checks.check(transfer.topic, False, error)
+    print(f"     {total} records, {total * source.bytes_each / 1e6:.0f} MB of keys and values, "
+          f"node {node.resident_mb():.0f} MB resident")
+
+
+def run_partitions(node, checks):
+    source = load_input()
+    node.start()
+    idle = node.resident_mb()
+    started = time.monotonic()
+    names = [f"many-{i}" for i in range(MANY_TOPICS)]
+    made = [common_of(node, [name], source) for name in names]
+    for common in made:
+        call(GO + ["create"] + common, "created")
+    created = time.monotonic() - started
+    print(f"     {MANY_TOPICS * MANY_PARTITIONS} partitions created in {created:.2f} s; resident "
+          f"{idle:.0f} MB before, {node.resident_mb():.0f} MB after", flush=True)
+    half = MANY_TOPICS // 2
+    parts = [("go", GO, names[:half]), ("java", JAVA, names[half:])]
+    for name, client, topics in parts:
+        line = call(client + ["produce"] + common_of(node, topics, source) + [",".join(CODECS)],
+                    "acked")
+        checks.check(f"{name}: all acknowledged, {rate(line, half * MANY_RECORDS)}", True)
+    written = node.resident_mb()
+    node.kill()
+    ready = node.start()
+    print(f"     ready {ready:.2f} s after kill -9; resident {written:.0f} MB before, "
+          f"{node.resident_mb():.0f} MB after", flush=True)
+    everything = common_of(node, names, source)
+    for name, client in ("java", JAVA), ("go", GO):
+        line = call(client + ["verify"] + everything, "compared")
+        checks.check(f"{name}: each record of {MANY_TOPICS * MANY_PARTITIONS} partitions, "
+                     f"{rate(line, MANY_TOPICS * MANY_RECORDS)}", True)
+    node.check_alive()
+    print(f"     resident {node.resident_mb():.0f} MB after the reads")
+    seconds = node.stop()
+    checks.check(f"SIGTERM with 10,000 partitions, {seconds:.2f} s", True)
+    ready = node.start()
+    print(f"     ready {ready:.2f} s after a clean stop")
+
+
+def common_of(node, topics, source):
+    return [node.bootstrap, ",".join(topics), str(MANY_PARTITIONS), str(MANY_RECORDS), source.path]

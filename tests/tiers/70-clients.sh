@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# real clients against live nodes, and 1 GB of real input through each codec with kill -9 between
+source "$(dirname "$0")/lib.sh"
+need build java go kcat node
+timed_build release moldau
+if tests/clients/build.sh >"$LOGS/build.log" 2>&1; then
+  for suite in kcat java tools go stream partitions; do
+    group "$suite" tests/clients/run.py "$suite" "$LOGS"
+    # What they measured; nothing asserts it.
+    sed -n 's/^     //p' "$LOGS/$suite.log" | sed 's/^/        /'
+  done
+else
+  tail -n 20 "$LOGS/build.log"
+  FAILED=$((FAILED + 1))
+fi
+finish
