@@ -6,9 +6,15 @@
 
 namespace moldau::storage::internal {
 
+// Whoever lets go of the last reference need not know whether the file is open.
+Segment::~Segment() {
+  if (open_in != nullptr) open_in->close(*this);
+}
+
 void OpenFiles::add(Segment& segment, rt::FileRef file) {
   if (segment.file != nullptr) close(segment);
   segment.file = std::move(file);
+  segment.open_in = this;
   link_newest(segment);
   ++count_;
   if (count_ > files_max_ && oldest_ != &segment) close(*oldest_);
@@ -24,6 +30,7 @@ void OpenFiles::close(Segment& segment) {
   if (segment.file == nullptr) return;
   unlink(segment);
   segment.file.reset();
+  segment.open_in = nullptr;
   --count_;
 }
 

@@ -18,8 +18,13 @@
 
 namespace moldau::storage::internal {
 
+class OpenFiles;
+
 struct Segment {
   explicit Segment(base::Offset base) : base_offset(base), index(base) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment();
 
   base::Offset base_offset;
   std::uint64_t size = 0;
@@ -51,7 +56,8 @@ struct Segment {
   }
 
   rt::FileRef file;
-  Segment* newer = nullptr;  // OpenFiles' list
+  OpenFiles* open_in = nullptr;  // while the file is open
+  Segment* newer = nullptr;
   Segment* older = nullptr;
 };
 
