@@ -68,9 +68,11 @@ std::vector<Entry> describe_broker(const Layers& broker) {
   std::vector<Entry> entries;
   for (const Key& key : keys(Scope::kBroker)) {
     const auto text = broker.get(key.name);
-    if (key.internal && !broker.file.contains(key.name)) continue;
     Entry entry;
     entry.synonyms = broker.synonyms(key.name);
+    const bool is_set =
+        !entry.synonyms.empty() && entry.synonyms.front().source != Source::kDefault;
+    if (key.internal && !is_set) continue;
     entry.value = shown(key, text ? std::optional(std::string(*text)) : std::nullopt);
     entry.read_only = key.update == Update::kReadOnly;
     fill(entry, key, std::nullopt, Source::kUnknown);

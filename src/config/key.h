@@ -112,7 +112,7 @@ struct Key {
   // "<key> has no effect: ".
   std::string_view no_effect = kHonoured;
   std::string_view doc = {};
-  bool internal = false;  // accepted, never listed
+  bool internal = false;  // listed only when it is set
 
   [[nodiscard]] constexpr bool honoured() const { return no_effect.empty(); }
   [[nodiscard]] constexpr bool sensitive() const { return type == Type::kPassword; }

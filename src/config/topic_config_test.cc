@@ -141,6 +141,14 @@ TEST(Describe, ABrokerHidesSecretsAndStrangers) {
   EXPECT_TRUE(entry(entries, "node.id").read_only);
   EXPECT_FALSE(entry(entries, "log.retention.ms").read_only);
   EXPECT_EQ(entry(entries, "log.retention.ms").source, Source::kDynamicDefaultBroker);
+  // Keys that Kafka does not list appear when they are set.
+  const auto listed = [&](std::string_view name) {
+    const auto all = describe_broker(broker);
+    return std::ranges::find(all, name, &Entry::name) != all.end();
+  };
+  EXPECT_FALSE(listed("leader.replication.throttled.rate"));
+  broker.dynamic_broker["leader.replication.throttled.rate"] = "5";
+  EXPECT_TRUE(listed("leader.replication.throttled.rate"));
   const auto defaults = describe_broker_defaults(broker);
   ASSERT_EQ(defaults.size(), 1u);
   EXPECT_EQ(defaults[0].value, "9");

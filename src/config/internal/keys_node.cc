@@ -128,18 +128,18 @@ constexpr Key kRows[] = {
     {"moldau.http.listener", Type::kString, "127.0.0.1:9644", any(), Importance::kMedium,
      Update::kReadOnly, kHonoured, "host:port for metrics and health over HTTP; empty for none."},
     {"super.users", Type::kString, kNull, any(), Importance::kMedium, Update::kReadOnly,
-     kNoAuthorizer, "Principals that may do everything, separated by semicolons."},
+     kNoAuthorizer, "Principals that may do everything, separated by semicolons.", true},
     {"allow.everyone.if.no.acl.found", Type::kBoolean, "false", any(), Importance::kMedium,
-     Update::kReadOnly, kNoAuthorizer, "Whether a resource without ACLs is open to all."},
+     Update::kReadOnly, kNoAuthorizer, "Whether a resource without ACLs is open to all.", true},
     {"leader.replication.throttled.rate", Type::kLong, "9223372036854775807", at_least(0),
      Importance::kMedium, Update::kClusterWide, kNoQuotas,
-     "Bytes a second that leaders send for throttled replicas."},
+     "Bytes a second that leaders send for throttled replicas.", true},
     {"follower.replication.throttled.rate", Type::kLong, "9223372036854775807", at_least(0),
      Importance::kMedium, Update::kClusterWide, kNoQuotas,
-     "Bytes a second that followers take for throttled replicas."},
+     "Bytes a second that followers take for throttled replicas.", true},
     {"replica.alter.log.dirs.io.max.bytes.per.second", Type::kLong, "9223372036854775807",
      at_least(0), Importance::kMedium, Update::kClusterWide, kNoQuotas,
-     "Bytes a second for moves between data directories."},
+     "Bytes a second for moves between data directories.", true},
 };
 
 }  // namespace

@@ -115,7 +115,7 @@ ApiError check_values(const View& view, const ConfigResource& resource, const Ch
         if (value) set[key] = *value;
       }
       valid = config::check_dynamic_broker(set, resource.name.empty());
-      break;
+      return valid ? ApiError() : bad_request(valid.error());
     }
     default:
       break;

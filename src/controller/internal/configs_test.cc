@@ -72,9 +72,9 @@ TEST_F(ConfigsTest, BrokerGroupAndMetricsConfigsAreStored) {
   EXPECT_TRUE(alter(4, "x", "log.retention.ms", 0, "6").starts_with("INVALID_REQUEST: "));
   EXPECT_TRUE(alter(4, "55", "log.retention.ms", 0, "6").starts_with("BROKER_ID_NOT_REGISTERED: "));
   EXPECT_EQ(alter(4, "1", "num.partitions", 0, "6"),
-            "INVALID_CONFIG: Cannot update these configs dynamically: [num.partitions]");
+            "INVALID_REQUEST: Cannot update these configs dynamically: [num.partitions]");
   EXPECT_EQ(alter(4, "1", "num.partitions", 1, std::nullopt), "NONE: ");
-  EXPECT_TRUE(alter(4, "", "log.retention.ms", 0, "x").starts_with("INVALID_CONFIG: "));
+  EXPECT_TRUE(alter(4, "", "log.retention.ms", 0, "x").starts_with("INVALID_REQUEST: "));
   EXPECT_EQ(alter(32, "g", "consumer.session.timeout.ms", 0, "50000"), "NONE: ");
   EXPECT_TRUE(
       alter(32, "g", "consumer.session.timeout.ms", 0, "1").starts_with("INVALID_CONFIG: "));
