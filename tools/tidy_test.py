@@ -47,6 +47,10 @@ CASES = {
     "edge upwards": ("layer", "src/base/a.cc", '#include "core/a.h"\n'),
     "product includes the simulator": ("layer", "src/shell/a.cc", '#include "sim/world.h"\n'),
     "its test may": (None, "src/shell/a_test.cc", '#include "sim/world.h"\n'),
+    "test support may, too": (
+        None, "src/shell/testing/a.h", HEADER + '#include "sim/world.h"\n'),
+    "test support in a product": ("testing", "src/shell/a.cc", '#include "shell/testing/a.h"\n'),
+    "test support in a test": (None, "src/shell/a_test.cc", '#include "shell/testing/a.h"\n'),
     "header outside any module": ("layer", "src/core/a.cc", '#include "a.h"\n'),
     "folder without a row": ("layer", "src/other/a.cc", "int a;\n"),
     "one header of a module": (None, "src/face/a.cc", '#include "shell/door.h"\n'),

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from tidylib.source import Finding
+from tidylib.source import Finding, is_test_support
 
 TABLE = "docs/modules.md"
 KINDS = {"pure", "contract", "shell", "adapter", "binary"}
@@ -15,6 +15,8 @@ PURE_BANNED = {
 
 # Modules that count references to immutable values: bytes, images.
 COUNTED = {("base", "atomic"), ("metadata", "atomic")}
+
+TEST_MODULES = {"tests"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +92,10 @@ def check(source, modules):
             yield Finding(source.path, 1, "layer", f"folder has no row in {TABLE}")
         return
     for line, quote, target in source.includes():
-        if quote == '"':
+        if quote == '"' and is_test_support(target) and not source.is_test:
+            if module.name not in TEST_MODULES:
+                yield Finding(source.path, line, "testing", f'"{target}" is for tests only')
+        elif quote == '"':
             yield from check_ours(source, module, modules, line, target)
         elif module.kind == "pure" and not source.is_test and target in PURE_BANNED:
             if (module.name, target) not in COUNTED:

@@ -20,6 +20,11 @@ class Finding:
         return f"{self.path}:{self.line}: {self.rule}: {self.message}"
 
 
+def is_test_support(path):
+    """Headers and sources that only tests may include."""
+    return "/testing/" in path or path.endswith("_test.h")
+
+
 @dataclasses.dataclass
 class Source:
     """path is relative to the root and uses forward slashes."""
@@ -31,7 +36,7 @@ class Source:
         self.lines = self.text.splitlines()
         self.suffix = pathlib.PurePosixPath(self.path).suffix
         self.is_cpp = self.suffix in CPP
-        self.is_test = self.path.endswith(TEST_SUFFIXES)
+        self.is_test = is_test_support(self.path) or self.path.endswith(TEST_SUFFIXES)
         self.code = strip(self.text) if self.is_cpp else self.text
         self.code_lines = self.code.splitlines()
 
