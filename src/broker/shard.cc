@@ -85,7 +85,7 @@ rt::Task<storage::Result<storage::Log*>> Shard::open_log(base::TopicName topic,
   if (opened || opened.error().code != storage::ErrorCode::kInconsistentTopicId) co_return opened;
   // A topic of the same name lived here before and its files were not deleted.
   LOG_WARN(loop_->log(), "partition", "{}; its files are set aside", opened.error().message);
-  CO_TRY(co_await directory.make_stray(partition));
+  CO_TRY(co_await rt::call(*loop_, broker_->loop0(), directory.make_stray(partition)));
   co_return co_await log_store().open(directory, spec, &listener);
 }
 
