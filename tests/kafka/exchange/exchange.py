@@ -153,7 +153,7 @@ def clean_hand_over(place):
 
 
 def killed_then(place, end_kafka):
-    """Moldau is killed with a journal that is not empty; Kafka runs; the journal must not be replayed."""
+    """Moldau is killed with a full journal; Kafka runs; the journal must not be replayed."""
     place.start("moldau")
     place.write(1000)
     place.kill()
