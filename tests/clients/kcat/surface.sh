@@ -25,7 +25,7 @@ read_from() { client -C -t "$1" -p 0 -o "$2" -e -q -f "$3" "${@:4}"; }
 # Topics come by auto creation, with num.partitions=1.
 codecs() {
   local codec
-  seq -f 'k%05g value %g' 1 1000 | tr ' ' '\t' | sed 's/value\t/value /' >"$work/input"
+  seq 1 1000 | sed 's,.*,key &\tvalue &,' >"$work/input"
   sed 's/\t/ /' "$work/input" >"$work/expected"
   for codec in none gzip snappy lz4 zstd; do
     client -P -t "kcat-$codec" -p 0 -K '\t' -z "$codec" -X enable.idempotence=true \
