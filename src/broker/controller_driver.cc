@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "raft/quorum_config.h"
+
 namespace moldau::broker {
 
 ControllerDriver::ControllerDriver(rt::Loop& loop, RaftDriver& raft, controller::Settings settings,
@@ -21,7 +23,21 @@ controller::Context ControllerDriver::context() const {
   return {.now = loop_->now(), .next_offset = raft_->next_offset(), .chance = loop_->rng()};
 }
 
-std::optional<base::Offset> ControllerDriver::append(const std::vector<metadata::Record>& records) {
+// A decision about many partitions (a broker that comes or goes) may be larger than one batch. Its
+// last record makes it final: should the lead be lost in between, the next one decides the rest.
+std::optional<base::Offset> ControllerDriver::append(std::span<const metadata::Record> records) {
+  std::optional<base::Offset> last;
+  while (!records.empty()) {
+    const auto batch = records.first(std::min(records.size(), raft::kAtomicRecordsMax));
+    last = append_batch(batch);
+    if (!last) return std::nullopt;
+    records = records.subspan(batch.size());
+  }
+  return last;
+}
+
+std::optional<base::Offset> ControllerDriver::append_batch(
+    std::span<const metadata::Record> records) {
   std::vector<base::SharedBytes> values;
   values.reserve(records.size());
   for (const metadata::Record& record : records) {

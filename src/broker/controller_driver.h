@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -47,7 +48,8 @@ class ControllerDriver final : public RaftListener {
  private:
   [[nodiscard]] controller::Context context() const;
   // Appends and replays at once; nothing when the append was refused or the core failed.
-  std::optional<base::Offset> append(const std::vector<metadata::Record>& records);
+  std::optional<base::Offset> append(std::span<const metadata::Record> records);
+  std::optional<base::Offset> append_batch(std::span<const metadata::Record> records);
   rt::Task<> run_upkeep();
   void do_upkeep();
   void fail(std::string why);
