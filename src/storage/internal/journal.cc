@@ -78,6 +78,8 @@ rt::Task<Result<void>> Journal::open() {
   slot_count_ = *size <= kJournalSlotsStart
                     ? 0
                     : static_cast<std::size_t>((*size - kJournalSlotsStart) / header_.region_bytes);
+  // A crash while the file was made: it never held an entry.
+  if (slot_count_ == 0) damage_.clear();
   co_return Result<void>();
 }
 

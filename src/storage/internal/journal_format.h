@@ -70,7 +70,7 @@ enum class EntryKind : std::uint8_t {
   kAppend = 1,    // batches for a segment file at a position
   kTruncate = 2,  // nothing at or above end_offset counts any more
   kRestart = 3,   // nothing counts any more; the log goes on at end_offset
-  kLogStart = 4,  // the log starts at end_offset
+  kLogStart = 4,  // the log starts at end_offset; segments below segment_base are deleted
   kRemove = 5,    // the log is deleted, or lives in another directory now
 };
 

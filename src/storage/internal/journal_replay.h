@@ -49,9 +49,11 @@ class JournalReplay {
   struct Region {
     RegionHeader header;
     std::size_t slot = 0;
+    std::uint64_t end_entry = 0;  // number of the first one that is not whole
   };
   struct LiveEntry {
     std::uint64_t number = 0;
+    base::Offset segment_base{0};
     base::Offset base_offset{0};
     base::Offset keep_upto{0};
   };

@@ -186,6 +186,20 @@ rt::Task<Result<void>> write_offsets_now(LogState& log) {
                               writer->write_offsets(log.committer->directory()));
 }
 
+// Segments whose files are still being finished cannot be renamed away.
+rt::Task<> finish_maintenance(LogState& log) {
+  while (!log.failure.has_value() && !log.rolled.empty()) {
+    start_maintenance(log);
+    if (!log.maintaining) co_return;
+    co_await log.changed.wait();
+  }
+}
+
+bool is_unfinished(const LogState& log, const SegmentRef& segment) {
+  return std::ranges::any_of(log.rolled,
+                             [&](const RolledSegment& one) { return one.segment == segment; });
+}
+
 rt::Task<> delete_later(StoreState& store, std::vector<std::string> paths, base::Duration delay) {
   // A stop ends the wait, not the removal.
   co_await rt::sleep_for(*store.loop, delay, store.scope.token());
@@ -229,10 +243,12 @@ rt::Task<> settle(LogState& log) {
   }
 }
 
-rt::Task<Result<void>> note_in_journal(LogState& log, EntryKind kind, base::Offset offset) {
+rt::Task<Result<void>> note_in_journal(LogState& log, EntryKind kind, base::Offset offset,
+                                       base::Offset segment_base) {
   if (log.is_metadata()) co_return Result<void>();
   Journal& journal = log.committer->journal();
-  const EntryHeader header{.kind = kind, .log = log.key(), .end_offset = offset};
+  const EntryHeader header{
+      .kind = kind, .log = log.key(), .end_offset = offset, .segment_base = segment_base};
   co_return co_await rt::call(*log.store->loop, journal.loop(), journal.note(header, log.topic()));
 }
 
@@ -286,25 +302,27 @@ rt::Task<Result<std::size_t>> move_log_start(LogState& log, base::Offset offset)
     co_return error(ErrorCode::kOffsetOutOfRange, "offset " + std::to_string(offset.value()) +
                                                       " of " + log.path + " is not durable yet");
   }
-  CO_TRY(co_await note_in_journal(log, EntryKind::kLogStart, offset));
+  if (offset == log.end && !log.segments.empty() && log.active().size > 0) {
+    roll_to(log, log.end);
+    start_maintenance(log);
+  }
+  const SegmentRef first_kept = log.segment_for(offset);
+  const base::Offset first_base = first_kept == nullptr ? base::Offset(0) : first_kept->base_offset;
+  CO_TRY(co_await note_in_journal(log, EntryKind::kLogStart, offset, first_base));
   log.log_start = std::max(log.log_start, offset);
   log.high_watermark = std::max(log.high_watermark, log.log_start);
   if (log.epochs.truncate_from_start(log.log_start)) ++log.epochs_version;
   log.producer_state().advance_log_start(log.log_start);
-  if (log.segments.empty()) co_return std::size_t{0};
-  if (log.log_start == log.end && log.active().size > 0) {
-    roll_to(log, log.end);
-    start_maintenance(log);
-  }
+  co_await finish_maintenance(log);
   co_await log.gate.enter();
   const Gate::Pass pass(log.gate);
+  // A start within a segment is known from the checkpoint only.
+  if (log.log_start > first_base) CO_TRY(co_await write_offsets_now(log));
   std::size_t count = 0;
-  while (count + 1 < log.segments.size() && log.segments[count + 1]->base_offset <= log.log_start &&
-         log.segments[count]->written == log.segments[count]->size) {
+  while (count < log.segments.size() && log.segments[count]->base_offset < first_base &&
+         !is_unfinished(log, log.segments[count])) {
     ++count;
   }
-  // A start within a segment is known from the checkpoint only.
-  if (log.segments[count]->base_offset < log.log_start) CO_TRY(co_await write_offsets_now(log));
   if (count == 0) co_return std::size_t{0};
   const auto retired = co_await retire_segments(log, count);
   if (!retired) {

@@ -15,7 +15,8 @@ namespace moldau::storage::internal {
 // changing_past set, so that nothing new begins.
 [[nodiscard]] rt::Task<> settle(LogState& log);
 [[nodiscard]] rt::Task<Result<void>> note_in_journal(LogState& log, EntryKind kind,
-                                                     base::Offset offset);
+                                                     base::Offset offset,
+                                                     base::Offset segment_base = base::Offset(0));
 [[nodiscard]] rt::Task<Result<bool>> truncate(LogState& log, base::Offset offset);
 [[nodiscard]] rt::Task<Result<void>> restart_at(LogState& log, base::Offset offset);
 // Moves the log start and removes the segments that lie wholly below.

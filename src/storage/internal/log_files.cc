@@ -126,11 +126,13 @@ rt::Task<Result<void>> sync_log(LogState& log) {
   }
   const bool complete = targets.size() < kSyncedSegmentsMax;
   for (const Target& target : targets) {
-    const auto file = CO_TRY(co_await open_segment(log, target.segment));
-    const auto synced = co_await disk_of(log).sync(file);
+    const auto file = co_await open_segment(log, target.segment);
+    if (target.segment->deleted) continue;  // Retention took it meanwhile.
+    if (!file) co_return std::unexpected(file.error());
+    const auto synced = co_await disk_of(log).sync(*file);
     if (!synced) {
       log.sync_failed = true;
-      co_return io_error("sync", file->path(), synced.error());
+      co_return io_error("sync", (*file)->path(), synced.error());
     }
     target.segment->synced = std::max(target.segment->synced, target.written);
   }

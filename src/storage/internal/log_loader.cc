@@ -26,6 +26,10 @@ rt::Task<Result<void>> LogLoader::load() {
   CO_TRY(co_await load_epochs());
   LogState& log = *log_;
   log.log_start = found_.log_start_offset.value_or(base::Offset(0));
+  // Segments below the start were given up; the journal may have stopped caring for them.
+  while (log.segments.size() > 1 && log.segments[1]->base_offset <= log.log_start) {
+    CO_TRY(co_await remove_segment(0));
+  }
   if (!log.segments.empty()) {
     log.log_start = std::max(log.log_start, log.segments.front()->base_offset);
     next_offset_ = log.segments.front()->base_offset;
@@ -129,28 +133,70 @@ rt::Task<Result<void>> LogLoader::load_epochs() {
   co_return Result<void>();
 }
 
-// The newest snapshot that can be read and is not above `upto` (nor below the log's start).
+// Loads a snapshot that is not above `upto` nor below the log's first segment: the newest one, or
+// after a crash the one before. A snapshot has only the last batch of each producer; walking from
+// the older one restores the last five, which a client with several requests in flight may send
+// again.
 rt::Task<Result<void>> LogLoader::load_producers(base::Offset upto) {
   LogState& log = *log_;
-  logstate::ProducerState& producers = log.producer_state();
-  producers.clear(log.segments.front()->base_offset);
-  while (!log.producer_snapshots.empty()) {
-    const base::Offset newest = log.producer_snapshots.back();
-    const std::string path = log.file_path(newest, kProducerSnapshotSuffix);
-    if (newest <= upto && newest > log.segments.front()->base_offset) {
-      const auto content = co_await rt::read_file(disk_of(log), path);
-      if (!content) co_return io_error("read", path, content.error());
-      const auto entries = logstate::decode_producer_snapshot(content->span());
-      if (entries) {
-        producers.load(*entries, newest, log.store->loop->wall_now(),
-                       log.options.producer_id_expiration.count());
-        break;
-      }
-      LOG_WARN(logger_of(log), "storage", "dropping {}: {}", path, entries.error());
-    }
-    co_await remove_producer_snapshots(log, newest, newest + 1);
+  const base::Offset first = log.segments.front()->base_offset;
+  log.producer_state().clear(first);
+  const auto snapshots = log.producer_snapshots;
+  bool found = false;
+  for (auto at = snapshots.rbegin(); at != snapshots.rend(); ++at) {
+    if (*at < first) break;
+    if (found && !worth_walking(*at)) break;
+    const bool loaded = *at <= upto && CO_TRY(co_await load_snapshot(*at));
+    if (!loaded) co_await remove_producer_snapshots(log, *at, *at + 1);
+    if (loaded && (clean_ || covers_retries(*at))) co_return Result<void>();
+    found = found || loaded;
+  }
+  // The older one is the beginning itself.
+  if (found && !clean_ && first == base::Offset(0) && worth_walking(first)) {
+    log.producers->clear(first);
   }
   co_return Result<void>();
+}
+
+// False when the file is not a whole snapshot.
+rt::Task<Result<bool>> LogLoader::load_snapshot(base::Offset offset) {
+  LogState& log = *log_;
+  const std::string path = log.file_path(offset, kProducerSnapshotSuffix);
+  const auto content = co_await rt::read_file(disk_of(log), path);
+  if (!content) co_return io_error("read", path, content.error());
+  const auto entries = logstate::decode_producer_snapshot(content->span());
+  if (!entries) {
+    LOG_WARN(logger_of(log), "storage", "dropping {}: {}", path, entries.error());
+    co_return false;
+  }
+  log.producers->load(*entries, offset, log.store->loop->wall_now(),
+                      log.options.producer_id_expiration.count());
+  co_return true;
+}
+
+// Whether what producers may send again lies behind this snapshot, which knows only the last batch
+// of each.
+bool LogLoader::covers_retries(base::Offset from) const {
+  constexpr std::uint64_t kRetriedBytes = std::uint64_t{256} << 10;
+  std::uint64_t bytes = 0;
+  for (const SegmentRef& segment : log_->segments) {
+    if (segment->base_offset >= from) bytes += segment->size;
+  }
+  return bytes >= kRetriedBytes;
+}
+
+// Whether to walk from this snapshot although a newer one is loaded: the way must not be long.
+bool LogLoader::worth_walking(base::Offset from) const {
+  constexpr std::uint64_t kCheckpointsMax = 4;
+  const auto& segments = log_->segments;
+  std::uint64_t bytes = 0;
+  for (const SegmentRef& segment : segments) {
+    const bool starts_here = segment->base_offset == from;
+    const bool behind = segment->base_offset > from;
+    if (segment->base_offset > log_->producers->end_offset()) break;
+    if (starts_here || behind) bytes += segment->size;
+  }
+  return bytes <= kCheckpointsMax * log_->store->options.checkpoint_bytes;
 }
 
 rt::Task<Result<void>> LogLoader::load_first_timestamp() {
@@ -338,8 +384,13 @@ rt::Task<Result<bool>> LogLoader::walk_segment(std::size_t index, base::Offset s
                                                    *this));
   if (all_durable) segment.synced = segment.size;
   if (end.position >= segment.size && end.fault.empty()) {
-    // A gap to the next segment is what compaction and deletion leave; an overlap is damage.
-    co_return true;
+    // Below the recovery point a gap to the next segment is what compaction leaves. Above it the
+    // crash took the end of this segment, and what lies behind never counted.
+    const bool tail_lost =
+        !last && !all_durable && next_offset_ < log.segments[index + 1]->base_offset;
+    if (!tail_lost) co_return true;
+    CO_TRY(co_await drop_segments_from(index + 1));
+    co_return false;
   }
   CO_TRY(co_await cut(index, end));
   co_return false;
@@ -401,21 +452,34 @@ rt::Task<Result<void>> LogLoader::cut(std::size_t index, ScanEnd end) {
 rt::Task<Result<void>> LogLoader::drop_segments_from(std::size_t index) {
   LogState& log = *log_;
   while (log.segments.size() > index) {
-    const SegmentRef segment = log.segments.back();
-    torn_bytes_ += segment->size;
-    log.store->open_files.close(*segment);
-    segment->deleted = true;
-    for (const std::string_view suffix : {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix,
-                                          kTxnIndexSuffix, kProducerSnapshotSuffix}) {
-      const std::string path = log.file_path(segment->base_offset, suffix);
-      const auto removed = co_await disk_of(log).remove(path);
-      if (!removed && removed.error().code != rt::IoErrorCode::kNotFound) {
-        co_return io_error("remove", path, removed.error());
-      }
-    }
-    std::erase(log.producer_snapshots, segment->base_offset);
-    log.segments.pop_back();
-    ++log.names_version;
+    torn_bytes_ += log.segments.back()->size;
+    std::erase(log.producer_snapshots, log.segments.back()->base_offset);
+    CO_TRY(co_await remove_file_if_there(
+        file_name(log.segments.back()->base_offset, kProducerSnapshotSuffix)));
+    CO_TRY(co_await remove_segment(log.segments.size() - 1));
+  }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::remove_segment(std::size_t index) {
+  LogState& log = *log_;
+  const SegmentRef segment = log.segments[index];
+  log.store->open_files.close(*segment);
+  segment->deleted = true;
+  for (const std::string_view suffix :
+       {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix}) {
+    CO_TRY(co_await remove_file_if_there(file_name(segment->base_offset, suffix)));
+  }
+  std::erase(log.segments, segment);
+  ++log.names_version;
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> LogLoader::remove_file_if_there(std::string name) {
+  const std::string path = log_->path + "/" + name;
+  const auto removed = co_await disk_of(*log_).remove(path);
+  if (!removed && removed.error().code != rt::IoErrorCode::kNotFound) {
+    co_return io_error("remove", path, removed.error());
   }
   co_return Result<void>();
 }

@@ -36,6 +36,9 @@ class LogLoader final : private BatchVisitor {
   [[nodiscard]] rt::Task<Result<void>> remove_orphans();
   [[nodiscard]] rt::Task<Result<void>> load_epochs();
   [[nodiscard]] rt::Task<Result<void>> load_producers(base::Offset upto);
+  [[nodiscard]] rt::Task<Result<bool>> load_snapshot(base::Offset offset);
+  [[nodiscard]] bool covers_retries(base::Offset from) const;
+  [[nodiscard]] bool worth_walking(base::Offset from) const;
   [[nodiscard]] rt::Task<Result<void>> load_first_timestamp();
 
   [[nodiscard]] rt::Task<Result<void>> load_clean();
@@ -46,6 +49,8 @@ class LogLoader final : private BatchVisitor {
   [[nodiscard]] rt::Task<Result<bool>> walk_segment(std::size_t index, base::Offset start);
   [[nodiscard]] rt::Task<Result<void>> cut(std::size_t index, ScanEnd end);
   [[nodiscard]] rt::Task<Result<void>> drop_segments_from(std::size_t index);
+  [[nodiscard]] rt::Task<Result<void>> remove_segment(std::size_t index);
+  [[nodiscard]] rt::Task<Result<void>> remove_file_if_there(std::string name);
   [[nodiscard]] rt::Task<Result<void>> finish();
   void note_interrupted_roll(std::size_t first_walked);
 

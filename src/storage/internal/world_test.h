@@ -2,14 +2,14 @@
 // and restarts keep the disk; registration and quorum epoch move as a broker would move them.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "record/builder.h"
 #include "record/reader.h"
@@ -48,7 +48,8 @@ inline record::StoredBatch make_batch(const BatchSpec& spec) {
                                                       : spec.producer_epoch,
                                 .base_sequence = spec.sequence});
   for (int i = 0; i < spec.records; ++i) {
-    std::string value = i == 0 && !spec.text.empty() ? spec.text : std::string(spec.value_bytes, 'v');
+    std::string value =
+        i == 0 && !spec.text.empty() ? spec.text : std::string(spec.value_bytes, 'v');
     const auto added = builder.add({.timestamp = base::Timestamp(spec.timestamp + i),
                                     .key = std::nullopt,
                                     .value = base::as_bytes(value)});
