@@ -1,6 +1,7 @@
 #include "broker/metadata_publisher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/route.h"
 #include "broker/shard.h"
@@ -58,6 +59,8 @@ struct MetadataPublisher::ShardWork {
   [[nodiscard]] bool empty() const {
     return updates.empty() && removals.empty() && configs.empty();
   }
+
+  static rt::Task<> wait_removed(PartitionHost& host) { co_await host.removed(); }
 
   static rt::Task<> run(PartitionHost& host, ShardWork work) {
     for (const auto& id : work.removals) host.remove(id);
@@ -216,6 +219,18 @@ rt::Task<> MetadataPublisher::apply(Step step) {
     collect_all(step, work);
   } else {
     collect_changes(step, work);
+  }
+  // A new topic may have the name, and so the directories, of one that is being deleted.
+  if (step.before != nullptr && !step.changes.created_topics.empty()) {
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      ShardWork removals;
+      removals.removals = std::exchange(work[i].removals, {});
+      co_await rt::call(*loop_, shards_[i]->loop(),
+                        ShardWork::run(shards_[i]->partitions(), std::move(removals)));
+    }
+    for (Shard* shard : shards_) {
+      co_await rt::call(*loop_, shard->loop(), ShardWork::wait_removed(shard->partitions()));
+    }
   }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     if (work[i].empty()) continue;

@@ -7,7 +7,8 @@
 
 namespace moldau::broker {
 
-PartitionHost::PartitionHost(Shard& shard) : shard_(&shard), changing_(shard.loop()) {}
+PartitionHost::PartitionHost(Shard& shard)
+    : shard_(&shard), removed_(shard.loop()), changing_(shard.loop()) {}
 PartitionHost::~PartitionHost() = default;
 
 Partition* PartitionHost::find(const base::TopicIdPartition& id) const {
@@ -43,7 +44,12 @@ void PartitionHost::remove(const base::TopicIdPartition& id) {
   std::unique_ptr<Partition> partition = std::move(found->second);
   partitions_.erase(found);
   partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
+  ++removing_;
   changing_.spawn(close_and_delete(std::move(partition)));
+}
+
+rt::Task<> PartitionHost::removed() {
+  while (removing_ > 0) co_await removed_.wait();
 }
 
 void PartitionHost::set_config(const base::TopicId& topic,
@@ -88,14 +94,16 @@ rt::Task<> PartitionHost::open(Partition* partition) {
 rt::Task<> PartitionHost::close_and_delete(std::unique_ptr<Partition> partition) {
   co_await partition->idle();
   partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
-  storage::Log* log = partition->log();
-  if (log == nullptr) co_return;
-  partition->detach();
-  const auto removed = co_await shard_->log_store().remove(*log);
-  if (!removed) {
-    LOG_ERROR(shard_->loop().log(), "partition", "cannot delete the log of {}-{}: {}",
-              partition->topic(), partition->id().partition, removed.error().message);
+  if (storage::Log* log = partition->log(); log != nullptr) {
+    partition->detach();
+    const auto deleted = co_await shard_->log_store().remove(*log);
+    if (!deleted) {
+      LOG_ERROR(shard_->loop().log(), "partition", "cannot delete the log of {}-{}: {}",
+                partition->topic(), partition->id().partition, deleted.error().message);
+    }
   }
+  --removing_;
+  removed_.notify_all();
 }
 
 }  // namespace moldau::broker

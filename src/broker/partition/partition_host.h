@@ -14,6 +14,7 @@
 #include "broker/partition/partition.h"
 #include "metadata/image.h"
 #include "rt/scope.h"
+#include "rt/sync.h"
 
 namespace moldau::broker {
 
@@ -33,6 +34,8 @@ class PartitionHost {
               std::shared_ptr<const config::TopicConfig> config);
   // A partition that this broker shall hold no more: its log is deleted.
   void remove(const base::TopicIdPartition& id);
+  // Returns when the logs of all partitions that were removed have left their directories.
+  rt::Task<> removed();
   void set_config(const base::TopicId& topic, std::shared_ptr<const config::TopicConfig> config);
 
   // Partitions whose log is being opened or removed.
@@ -48,6 +51,8 @@ class PartitionHost {
 
   Shard* shard_;
   Map partitions_;
+  std::size_t removing_ = 0;
+  rt::Signal removed_;
   rt::Scope changing_;
 };
 
