@@ -168,6 +168,36 @@ TEST(Raft, AVoteForAnotherIsRemembered) {
   EXPECT_TRUE(vote_of(2));  // again
 }
 
+TEST(Raft, AVoteIsRememberedByWhoThenFollowsItsLeader) {
+  Bench bench(3, ElectionState{.epoch = base::LeaderEpoch(4), .leader = {}, .voted = key(2)}, 10,
+              3);
+  bench.follow(4);
+  ASSERT_EQ(bench.role(), "follower 4");
+  EXPECT_EQ(bench.out.election->voted, key(2));
+  bench.wait(2100ms);  // the leader is silent: back to an election of the same epoch
+  ASSERT_EQ(bench.role(), "prospective 4");
+  EXPECT_FALSE(bench
+                   .ask<VoteResponse>(VoteRequest{.candidate = key(3),
+                                                  .voter = key(1),
+                                                  .epoch = base::LeaderEpoch(4),
+                                                  .last = at(10, 3),
+                                                  .pre_vote = false})
+                   .granted);
+}
+
+TEST(Raft, WhoKnowsOfALeaderVotesForNobodyElseInItsEpoch) {
+  // The leader is not in the voter set, so where it is is not known.
+  Bench bench(3, ElectionState{.epoch = base::LeaderEpoch(4), .leader = base::BrokerId(9)}, 10, 3);
+  ASSERT_EQ(bench.role(), "unattached 4");
+  EXPECT_FALSE(bench
+                   .ask<VoteResponse>(VoteRequest{.candidate = key(3),
+                                                  .voter = key(1),
+                                                  .epoch = base::LeaderEpoch(4),
+                                                  .last = at(10, 3),
+                                                  .pre_vote = false})
+                   .granted);
+}
+
 TEST(Raft, AVoterWithAnOldFileTakesTheEpochOfItsLog) {
   Bench bench(3, ElectionState{.epoch = base::LeaderEpoch(2), .leader = base::BrokerId(1)}, 10, 4);
   EXPECT_EQ(bench.role(), "unattached 4");
@@ -384,6 +414,21 @@ TEST(Raft, AFollowerCutsADivergingLog) {
   ASSERT_EQ(bench.out.log.size(), 1U);
   EXPECT_EQ(std::get<log_op::TruncateTo>(bench.out.log[0].what).end, base::Offset(7));
   EXPECT_EQ(std::get<FetchRequest>(bench.out.send.at(0).request).fetch_offset, base::Offset(7));
+}
+
+TEST(Raft, AnOldLeaderFetchesOnlyWhenItsOwnTailIsDurable) {
+  Bench bench(3, ElectionState{.epoch = base::LeaderEpoch(4), .leader = {}, .voted = key(1)}, 10,
+              3);
+  bench.grant(2, true);
+  ASSERT_EQ(bench.role(), "leader 4");
+  const LogSequence appended = bench.out.log.at(0).sequence;
+  bench.follow(5);
+  EXPECT_EQ(bench.role(), "follower 5");
+  EXPECT_TRUE(bench.out.send.empty());
+  bench.step(input::Durable{appended});
+  ASSERT_EQ(bench.out.send.size(), 1U);
+  EXPECT_EQ(std::get<FetchRequest>(bench.out.send[0].request).last_fetched_epoch,
+            base::LeaderEpoch(4));
 }
 
 TEST(Raft, RecordsThatDoNotFitAreNotAppended) {
