@@ -21,7 +21,7 @@ struct LoadOptions {
   base::Duration warmup{0};    // what happens before is not measured
   double rate = 0;             // records a second; 0: as fast as it goes
   std::size_t record_bytes = 1024;
-  std::int32_t partition_step = 1;  // a reader takes one of so many partitions,
+  std::int32_t partition_step = 1;   // a reader takes one of so many partitions,
   std::int32_t partition_first = 0;  // from this one on
 };
 

@@ -60,8 +60,8 @@ std::expected<client::ClusterOptions, std::string> ClientOptions::cluster_option
   for (const std::string& part : CLI::detail::split(bootstrap, ',')) {
     options.bootstrap.push_back(TRY(parse_endpoint(CLI::detail::trim_copy(part))));
   }
-  const auto timeout = std::chrono::duration_cast<base::Duration>(
-      std::chrono::duration<double>(timeout_seconds));
+  const auto timeout =
+      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(timeout_seconds));
   options.channel.client_id = "moldau-cli";
   options.channel.request_timeout = timeout;
   options.channel.connect_timeout = std::min<base::Duration>(timeout, std::chrono::seconds(10));
@@ -76,9 +76,8 @@ int with_cluster(const ClientOptions& options, ClientRun& command) {
     print_error(cluster_options.error());
     return kExitUsage;
   }
-  auto runtime = io::Runtime::create({.cores = 1,
-                                      .disk = io::DiskBackend::kWorkers,
-                                      .log_level = base::LogLevel::kWarn});
+  auto runtime = io::Runtime::create(
+      {.cores = 1, .disk = io::DiskBackend::kWorkers, .log_level = base::LogLevel::kWarn});
   if (!runtime) {
     print_error("cannot set up an event loop: " + runtime.error().to_string());
     return kExitFailed;

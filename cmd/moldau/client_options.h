@@ -2,10 +2,11 @@
 // JSON, and a loop with a client::Cluster to run the command's task on.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <expected>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "client/cluster.h"
 #include "io/runtime.h"
@@ -22,8 +23,8 @@ struct ClientOptions {
   [[nodiscard]] std::expected<client::ClusterOptions, std::string> cluster_options() const;
 };
 
-// Runs a command's task on a loop of its own and yields its exit code. What the task builds ends with
-// it; the cluster is closed afterwards.
+// Runs a command's task on a loop of its own and yields its exit code. What the task builds ends
+// with it; the cluster is closed afterwards.
 class ClientRun {
  public:
   virtual ~ClientRun() = default;
@@ -35,7 +36,9 @@ template <class Options>
 [[nodiscard]] int with_cluster(const Options& options,
                                rt::Task<int> (*task)(client::Cluster&, const Options&)) {
   struct Run : ClientRun {
-    rt::Task<int> run(client::Cluster& cluster) override { co_return co_await task(cluster, *options); }
+    rt::Task<int> run(client::Cluster& cluster) override {
+      co_return co_await task(cluster, *options);
+    }
     const Options* options = nullptr;
     rt::Task<int> (*task)(client::Cluster&, const Options&) = nullptr;
   } command;

@@ -1,10 +1,11 @@
 // --codec and --level of the commands that produce.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <optional>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "record/compression.h"
 
@@ -17,13 +18,12 @@ struct CodecOption {
   void add_to(CLI::App& command) {
     const std::map<std::string, int> codecs{
         {"none", 0}, {"gzip", 1}, {"snappy", 2}, {"lz4", 3}, {"zstd", 4}};
-    command
-        .add_option("--codec,-z", codec, "Compression: none, gzip, snappy, lz4 or zstd")
+    command.add_option("--codec,-z", codec, "Compression: none, gzip, snappy, lz4 or zstd")
         ->transform(CLI::CheckedTransformer(codecs).description(""))
         ->type_name("CODEC");
     command.add_option("--level", level, "Level of the codec (default: Kafka's)");
   }
-  [[nodiscard]] record::Compression compression() const { 
+  [[nodiscard]] record::Compression compression() const {
     return {.codec = static_cast<record::Codec>(codec), .level = level};
   }
 };

@@ -1,10 +1,9 @@
 // moldau consume: records of a topic on standard output.
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <unistd.h>
 
 #include "client/consumer.h"
 #include "cmd/moldau/client_options.h"
@@ -88,8 +87,8 @@ class ConsumeCommand {
   rt::Task<client::ClientResult<void>> read_all() {
     std::vector<base::PartitionIndex> partitions(options_->partitions.begin(),
                                                  options_->partitions.end());
-    CO_TRY(co_await consumer_.assign(base::TopicName(options_->topic), std::move(partitions),
-                                     start_));
+    CO_TRY(
+        co_await consumer_.assign(base::TopicName(options_->topic), std::move(partitions), start_));
     while (!finished()) {
       rt::Loop& loop = cluster_->loop();
       auto batch = CO_TRY(co_await consumer_.poll(loop.now()));
@@ -166,8 +165,7 @@ void add_consume(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("consume", "Print the records of a topic");
   options->client.add_to(*command);
   command->add_option("topic", options->topic, "Topic to read")->required();
-  command
-      ->add_option("--partition,-p", options->partitions, "Only these partitions (default: all)")
+  command->add_option("--partition,-p", options->partitions, "Only these partitions (default: all)")
       ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--from,-f", options->from,
@@ -186,9 +184,8 @@ void add_consume(CLI::App& app, Action& action) {
       "  moldau consume hello --from beginning --exit\n"
       "  moldau consume orders --from -10 --exit --json\n"
       "  moldau consume orders -p 0 --from 2026-01-31T12:00:00Z --format '%o %k: %s\\n'");
-  command->callback([options, &action] {
-    action = [options] { return with_cluster(*options, &consume); };
-  });
+  command->callback(
+      [options, &action] { action = [options] { return with_cluster(*options, &consume); }; });
 }
 
 }  // namespace moldau::cmd

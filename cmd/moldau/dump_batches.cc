@@ -1,9 +1,9 @@
 #include "cmd/moldau/dump_batches.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <iostream>
+
+#include <fmt/core.h>
 
 #include "base/endian.h"
 #include "cmd/moldau/output.h"

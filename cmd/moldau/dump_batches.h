@@ -1,5 +1,6 @@
-// Prints the batches and records of a segment, or of a metadata snapshot, as `moldau log dump` shows
-// them: metadata records, control records and the records of Kafka's internal topics are decoded.
+// Prints the batches and records of a segment, or of a metadata snapshot, as `moldau log dump`
+// shows them: metadata records, control records and the records of Kafka's internal topics are
+// decoded.
 #pragma once
 
 #include <cstdint>

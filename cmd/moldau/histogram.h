@@ -1,5 +1,5 @@
-// Histogram counts durations in buckets of about 1.6 % width from a microsecond to hours, in constant
-// memory, so that percentiles of many millions of samples are cheap and can be merged.
+// Histogram counts durations in buckets of about 1.6 % width from a microsecond to hours, in
+// constant memory, so that percentiles of many millions of samples are cheap and can be merged.
 #pragma once
 
 #include <algorithm>

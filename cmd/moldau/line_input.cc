@@ -1,11 +1,10 @@
 #include "cmd/moldau/line_input.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "rt/work.h"
 

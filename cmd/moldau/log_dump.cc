@@ -1,10 +1,10 @@
-// moldau log dump: what is in the files of a data directory. Reads only; names of files say what they
-// are, as Kafka names them.
-#include <fmt/core.h>
-
+// moldau log dump: what is in the files of a data directory. Reads only; names of files say what
+// they are, as Kafka names them.
 #include <charconv>
 #include <iostream>
 #include <memory>
+
+#include <fmt/core.h>
 
 #include "base/endian.h"
 #include "cmd/moldau/command.h"
@@ -106,7 +106,8 @@ class LogDump {
       base::ByteBuffer buffer;
       const auto count = co_await disk_->read_at(
           *file, position,
-          buffer.extend(static_cast<std::size_t>(std::min<std::uint64_t>(window, size - position))));
+          buffer.extend(
+              static_cast<std::size_t>(std::min<std::uint64_t>(window, size - position))));
       if (!count) {
         print_error("cannot read " + path + ": " + count.error().to_string());
         co_return false;
@@ -117,8 +118,8 @@ class LogDump {
       for (;;) {
         const auto batch = batches.next();
         if (!batch) {
-          print_error(fmt::format("{} at position {}: {}", path, position + taken,
-                                  batch.error().message));
+          print_error(
+              fmt::format("{} at position {}: {}", path, position + taken, batch.error().message));
           co_return false;
         }
         if (!*batch) break;
@@ -177,8 +178,8 @@ class LogDump {
       if (at > 0 && relative == 0) break;
       if (relative == 0 && position == 0) break;
       if (relative <= last) {
-        print_error(fmt::format("{}: entry {} goes back to offset {}", path,
-                                at / kOffsetEntryBytes, base_offset + relative));
+        print_error(fmt::format("{}: entry {} goes back to offset {}", path, at / kOffsetEntryBytes,
+                                base_offset + relative));
         return false;
       }
       last = relative;
@@ -259,9 +260,8 @@ rt::Task<int> dump_files(rt::Loop& loop, const LogDumpOptions& options) {
 }
 
 int run_dump(const LogDumpOptions& options) {
-  auto runtime = io::Runtime::create({.cores = 1,
-                                      .disk = io::DiskBackend::kWorkers,
-                                      .log_level = base::LogLevel::kWarn});
+  auto runtime = io::Runtime::create(
+      {.cores = 1, .disk = io::DiskBackend::kWorkers, .log_level = base::LogLevel::kWarn});
   if (!runtime) {
     print_error(runtime.error().to_string());
     return kExitFailed;

@@ -1,13 +1,13 @@
 #include "cmd/moldau/output.h"
 
-#include <fmt/core.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
+#include <unistd.h>
+
+#include <fmt/core.h>
 
 namespace moldau::cmd {
 namespace {

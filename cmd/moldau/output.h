@@ -2,11 +2,12 @@
 // only; one JSON document per answer with --json; numbers with their units.
 #pragma once
 
-#include <boost/json.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/json.hpp>
 
 #include "base/bytes.h"
 #include "base/time.h"

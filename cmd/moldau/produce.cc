@@ -1,8 +1,7 @@
 // moldau produce: lines, or one file, as records of a topic.
-#include <unistd.h>
-
 #include <iostream>
 #include <memory>
+#include <unistd.h>
 
 #include "client/producer.h"
 #include "cmd/moldau/client_options.h"
@@ -127,8 +126,7 @@ class ProduceCommand {
   }
 
   rt::Task<client::ClientResult<void>> send_file() {
-    const auto content =
-        co_await rt::read_file(loop_->disk(), options_->whole_file, kFileBytesMax);
+    const auto content = co_await rt::read_file(loop_->disk(), options_->whole_file, kFileBytesMax);
     if (!content) {
       co_return client::fail(
           client::ClientErrorKind::kUsage,
@@ -240,9 +238,8 @@ void add_produce(CLI::App& app, Action& action) {
       "  echo world | moldau produce hello\n"
       "  moldau produce orders orders.txt --key-separator : --codec zstd\n"
       "  moldau produce images --file photo.jpg --key photo --header type=jpeg");
-  command->callback([options, &action] {
-    action = [options] { return with_cluster(*options, &produce); };
-  });
+  command->callback(
+      [options, &action] { action = [options] { return with_cluster(*options, &produce); }; });
 }
 
 }  // namespace moldau::cmd

@@ -49,8 +49,8 @@ int report(const std::vector<client::TopicOutcome>& outcomes, const TopicOptions
   json::array list;
   bool well = true;
   for (const client::TopicOutcome& outcome : outcomes) {
-    const bool excused = !outcome.result && options.unless_there &&
-                         outcome.result.error().code == forgiven;
+    const bool excused =
+        !outcome.result && options.unless_there && outcome.result.error().code == forgiven;
     well = well && (outcome.result || excused);
     json::object entry{{"topic", outcome.name.value()}, {"ok", outcome.result || excused}};
     if (outcome.result && !outcome.result->is_zero()) entry["id"] = outcome.result->to_string();
@@ -138,12 +138,11 @@ void print_described(const Described& topic) {
   Table table(heads);
   for (std::size_t i = 0; i < topic.info.partitions.size(); ++i) {
     const client::PartitionInfo& partition = topic.info.partitions[i];
-    std::vector<std::string> row{std::to_string(i),
-                                 partition.leader == base::kNoBroker
-                                     ? "none"
-                                     : std::to_string(partition.leader.value()),
-                                 std::to_string(partition.leader_epoch.value()),
-                                 joined(partition.replicas), joined(partition.isr)};
+    std::vector<std::string> row{
+        std::to_string(i),
+        partition.leader == base::kNoBroker ? "none" : std::to_string(partition.leader.value()),
+        std::to_string(partition.leader_epoch.value()), joined(partition.replicas),
+        joined(partition.isr)};
     if (i < topic.offsets.size()) {
       row.push_back(std::to_string(topic.offsets[i].earliest.value()));
       row.push_back(std::to_string(topic.offsets[i].latest.value()));
@@ -238,15 +237,16 @@ void add_topic(CLI::App& app, Action& action) {
       ->type_name("KEY=VALUE");
   command->add_flag("--if-not-exists", made->unless_there, "A topic that is there is no error");
   command->add_flag("--validate-only", made->only_check, "Only say whether it would work");
-  command->footer("Example:\n  moldau topic create orders --partitions 12 --config retention.ms=-1");
+  command->footer(
+      "Example:\n  moldau topic create orders --partitions 12 --config retention.ms=-1");
 
   auto listed = std::make_shared<TopicOptions>();
   command = add(*topic, "list", "List topics", listed, list, action);
   command->add_flag("--internal", listed->internal, "Internal topics too");
 
   auto told = std::make_shared<TopicOptions>();
-  command = add(*topic, "describe", "Show partitions, replicas and settings", told, describe,
-                action);
+  command =
+      add(*topic, "describe", "Show partitions, replicas and settings", told, describe, action);
   command->add_option("name", told->names, "Names of the topics")->required();
   command->add_flag("--offsets", told->offsets, "First and next offset of each partition");
 

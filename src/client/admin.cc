@@ -24,10 +24,11 @@ constexpr std::string_view kMetadataTopic = "__cluster_metadata";
 ClientError refusal(const std::string& what, wire::ErrorCode code,
                     const std::optional<std::string>& message) {
   const bool told = message && !message->empty();
-  return {.kind = ClientErrorKind::kBroker,
-          .code = code,
-          .message = what + ": " + (told ? *message + " (" + wire::to_string(code) + ")"
-                                         : wire::to_string(code))};
+  return {
+      .kind = ClientErrorKind::kBroker,
+      .code = code,
+      .message = what + ": " +
+                 (told ? *message + " (" + wire::to_string(code) + ")" : wire::to_string(code))};
 }
 
 template <class Result>
@@ -101,8 +102,8 @@ rt::Task<ClientResult<std::vector<TopicOutcome>>> Admin::delete_topics(
 }
 
 rt::Task<ClientResult<std::vector<TopicInfo>>> Admin::list_topics() {
-  const auto answer = CO_TRY(co_await cluster_->refresh(std::vector<base::TopicName>(),
-                                                        cluster_->default_deadline()));
+  const auto answer = CO_TRY(
+      co_await cluster_->refresh(std::vector<base::TopicName>(), cluster_->default_deadline()));
   std::vector<TopicInfo> topics;
   for (const auto& topic : answer.topics) {
     if (!topic.name) continue;
@@ -126,11 +127,10 @@ rt::Task<ClientResult<std::vector<TopicInfo>>> Admin::describe_topics(
     }
     const auto said = std::find_if(answer.topics.begin(), answer.topics.end(),
                                    [&](const auto& topic) { return topic.name == name; });
-    co_return std::unexpected(refusal("topic " + name.value(),
-                                      said == answer.topics.end()
-                                          ? wire::ErrorCode::kUnknownTopicOrPartition
-                                          : said->error_code,
-                                      "the cluster has no such topic"));
+    co_return std::unexpected(refusal(
+        "topic " + name.value(),
+        said == answer.topics.end() ? wire::ErrorCode::kUnknownTopicOrPartition : said->error_code,
+        "the cluster has no such topic"));
   }
   co_return topics;
 }

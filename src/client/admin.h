@@ -1,7 +1,7 @@
-// Admin asks a cluster to change or describe itself: topics, configs, brokers, the quorum. Each call
-// goes to any broker (which passes changes on to the controller), tries again while that can help,
-// and yields one result per named thing: a refusal of one leaves the others. Messages are whole
-// sentences for people. One loop. Holds nothing but the Cluster, which outlives it.
+// Admin asks a cluster to change or describe itself: topics, configs, brokers, the quorum. Each
+// call goes to any broker (which passes changes on to the controller), tries again while that can
+// help, and yields one result per named thing: a refusal of one leaves the others. Messages are
+// whole sentences for people. One loop. Holds nothing but the Cluster, which outlives it.
 #pragma once
 
 #include <cstdint>

@@ -81,8 +81,8 @@ rt::Task<Channel::Connected> Channel::connect(rt::Loop& loop, rt::Endpoint endpo
     const auto kind = connection.error().code == rt::IoErrorCode::kStopped
                           ? ClientErrorKind::kStopped
                           : ClientErrorKind::kConnection;
-    co_return fail(kind, "cannot connect to " + endpoint.to_string() + ": " +
-                             connection.error().to_string());
+    co_return fail(
+        kind, "cannot connect to " + endpoint.to_string() + ": " + connection.error().to_string());
   }
   auto channel = std::make_unique<Channel>(loop, std::move(*connection), std::move(options));
   channel->scope_.spawn(channel->read_answers());
@@ -120,9 +120,8 @@ rt::Task<ClientResult<wire::ErrorCode>> Channel::ask_versions(std::int16_t versi
   const base::CorrelationId id = next_id();
   auto frame = wire::request_frame(request, version, id, options_.client_id);
   if (!frame) co_return std::unexpected(malformed(wire::ApiKey::kApiVersions, frame.error()));
-  const base::SharedBytes bytes = CO_TRY(
-      co_await exchange({.key = wire::ApiKey::kApiVersions, .version = version, .id = id},
-                        std::move(*frame)));
+  const base::SharedBytes bytes = CO_TRY(co_await exchange(
+      {.key = wire::ApiKey::kApiVersions, .version = version, .id = id}, std::move(*frame)));
   // The error code comes first in every version.
   const bool refused = bytes.size() >= sizeof(std::int16_t) &&
                        base::load_be<std::int16_t>(bytes.data()) ==
@@ -275,14 +274,15 @@ ClientError Channel::broken() const {
 }
 
 ClientError Channel::unsupported(wire::ApiKey key) {
-  return {.kind = ClientErrorKind::kUnsupported,
-          .message = "the broker serves no version of " + api_name(key) + " that this client knows"};
+  return {
+      .kind = ClientErrorKind::kUnsupported,
+      .message = "the broker serves no version of " + api_name(key) + " that this client knows"};
 }
 
 ClientError Channel::malformed(wire::ApiKey key, wire::WireError error) {
   return {.kind = ClientErrorKind::kMalformed,
-          .message = "a message of " + api_name(key) + " is malformed: " +
-                     std::string(to_string(error))};
+          .message =
+              "a message of " + api_name(key) + " is malformed: " + std::string(to_string(error))};
 }
 
 }  // namespace moldau::client

@@ -1,10 +1,10 @@
-// Channel is one connection to a broker or controller. Requests are pipelined and answered in order;
-// each call picks the newest version that both sides know, from the ApiVersions exchange that opens
-// the channel. An error on the connection fails every call in flight and the channel stays closed:
-// whoever owns it connects anew. At most kRequestsInFlightMax calls wait at a time, more wait their
-// turn. A request without an answer within its time closes the channel, as in Kafka's clients: a
-// silent broker must not collect requests. One loop. Destroy it only after close_and_join(), which
-// waits for the calls in flight too.
+// Channel is one connection to a broker or controller. Requests are pipelined and answered in
+// order; each call picks the newest version that both sides know, from the ApiVersions exchange
+// that opens the channel. An error on the connection fails every call in flight and the channel
+// stays closed: whoever owns it connects anew. At most kRequestsInFlightMax calls wait at a time,
+// more wait their turn. A request without an answer within its time closes the channel, as in
+// Kafka's clients: a silent broker must not collect requests. One loop. Destroy it only after
+// close_and_join(), which waits for the calls in flight too.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +48,8 @@ class Channel {
   Channel(rt::Loop& loop, rt::ConnectionPtr connection, ChannelOptions options);
   ~Channel() = default;
 
-  // Sends the request in the newest common version, at most `version_max`, and waits for the answer.
-  // The answer's own error codes are the caller's to read.
+  // Sends the request in the newest common version, at most `version_max`, and waits for the
+  // answer. The answer's own error codes are the caller's to read.
   template <class Response, class Request>
   rt::Task<ClientResult<Response>> call(Request request,
                                         std::int16_t version_max = Request::kStableVersion,

@@ -13,7 +13,7 @@
 namespace moldau::client {
 
 enum class ClientErrorKind : std::uint8_t {
-  kConnection,   // could not connect, or the connection ended
+  kConnection,  // could not connect, or the connection ended
   kTimeout,
   kUnsupported,  // the broker does not serve the API or no common version exists
   kMalformed,    // an answer that cannot be decoded

@@ -124,9 +124,9 @@ rt::Task<ClientResult<TopicInfo>> Cluster::topic(base::TopicName name) {
     if (!wait || !co_await pause(delays.next(loop_->rng()), std::min(deadline, patience_ends))) {
       if (closing()) co_return std::unexpected(stopped());
       const bool unknown = code == wire::ErrorCode::kUnknownTopicOrPartition;
-      co_return fail(code, "topic " + name.value() + ": " + wire::to_string(code) +
-                               (unknown ? "; create it first: moldau topic create " + name.value()
-                                        : ""));
+      co_return fail(code,
+                     "topic " + name.value() + ": " + wire::to_string(code) +
+                         (unknown ? "; create it first: moldau topic create " + name.value() : ""));
     }
   }
 }

@@ -1,7 +1,7 @@
-// Cluster is a client's view of a Kafka cluster: the bootstrap servers, what Metadata said last, one
-// Channel per broker, and calls that find their broker and try again. Retries wait with a backoff
-// that doubles up to a limit and is spread by chance, and end at the call's deadline. A broker's
-// answer with an error code is a result, not a failure of the call: its reader decides.
+// Cluster is a client's view of a Kafka cluster: the bootstrap servers, what Metadata said last,
+// one Channel per broker, and calls that find their broker and try again. Retries wait with a
+// backoff that doubles up to a limit and is spread by chance, and end at the call's deadline. A
+// broker's answer with an error code is a result, not a failure of the call: its reader decides.
 // Bounds: topics kept (kTopicsMax), channels (one a broker). One loop. close() ends every call and
 // is awaited before destruction. Source: clients/.../clients/{Metadata,NetworkClient}.java.
 #pragma once
@@ -88,8 +88,8 @@ class Cluster {
   rt::Task<ClientResult<wire::MetadataResponse>> refresh(
       std::optional<std::vector<base::TopicName>> topics, base::Instant deadline);
 
-  // What is known of the topic, asked anew when it is unknown, old or marked stale. Waits for a topic
-  // that is just being created, at most `patience`.
+  // What is known of the topic, asked anew when it is unknown, old or marked stale. Waits for a
+  // topic that is just being created, at most `patience`.
   rt::Task<ClientResult<TopicInfo>> topic(base::TopicName name);
   // Without asking; null when unknown. Valid until the next await.
   [[nodiscard]] const TopicInfo* cached_topic(const base::TopicName& name) const;
@@ -150,7 +150,7 @@ class Cluster {
   std::map<base::TopicName, Topic> topics_;
   std::string cluster_id_;
   bool reached_ = false;  // some broker has answered once
-  rt::Scope scope_;  // last: its frames use the members above
+  rt::Scope scope_;       // last: its frames use the members above
 };
 
 template <class Response, class Request>

@@ -18,8 +18,8 @@ ClientError corrupt(const base::TopicPartition& partition, base::Offset offset,
                     const record::Fault& fault) {
   return {.kind = ClientErrorKind::kMalformed,
           .message = partition.to_string() + ", the batch at offset " +
-                     std::to_string(offset.value()) + " or after it cannot be read: " +
-                     fault.message};
+                     std::to_string(offset.value()) +
+                     " or after it cannot be read: " + fault.message};
 }
 
 }  // namespace
@@ -43,10 +43,10 @@ rt::Task<ClientResult<base::Offset>> Consumer::offset_at(base::TopicPartition pa
     const TopicInfo info = CO_TRY(co_await cluster_->topic(partition.topic));
     const auto index = static_cast<std::size_t>(partition.partition.value());
     if (partition.partition.value() < 0 || index >= info.partitions.size()) {
-      co_return fail(ClientErrorKind::kUsage,
-                     "topic " + partition.topic.value() + " has " +
-                         std::to_string(info.partitions.size()) + " partitions; there is no " +
-                         std::to_string(partition.partition.value()));
+      co_return fail(ClientErrorKind::kUsage, "topic " + partition.topic.value() + " has " +
+                                                  std::to_string(info.partitions.size()) +
+                                                  " partitions; there is no " +
+                                                  std::to_string(partition.partition.value()));
     }
     wire::ListOffsetsRequest request;
     request.replica_id = kConsumerReplicaId;
@@ -148,8 +148,8 @@ rt::Task<ClientResult<std::optional<ConsumedBatch>>> Consumer::poll(base::Instan
   }
 }
 
-// The next batch of what is buffered; control batches, and batches before the wanted offset (a broker
-// sends whole batches), only move the position.
+// The next batch of what is buffered; control batches, and batches before the wanted offset (a
+// broker sends whole batches), only move the position.
 ClientResult<std::optional<ConsumedBatch>> Consumer::next_batch() {
   while (!buffered_.empty()) {
     Buffered& front = buffered_.front();

@@ -4,7 +4,9 @@
 // unpacked when they are taken. Control batches are passed over. A partition whose leader moves is
 // looked up anew; an offset that is gone is an error or a jump, as `out_of_range` says.
 // Isolation is read_uncommitted. No groups. One loop. close() is awaited before destruction; the
-// Cluster outlives it. Source: KIP-74, KIP-516, clients/.../consumer/internals/Fetcher.java.
+// Cluster outlives it. Give it a Cluster of its own when a Producer works beside it: brokers answer
+// a connection's requests in order, so a fetch that waits holds up what is behind it. Source:
+// KIP-74, KIP-516, clients/.../consumer/internals/Fetcher.java.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +51,10 @@ class ConsumedBatch {
  public:
   ConsumedBatch(base::TopicPartition partition, record::BatchHeader header, base::Offset from,
                 record::RecordReader reader)
-      : partition_(std::move(partition)), header_(header), from_(from), reader_(std::move(reader)) {}
+      : partition_(std::move(partition)),
+        header_(header),
+        from_(from),
+        reader_(std::move(reader)) {}
 
   [[nodiscard]] const base::TopicPartition& partition() const [[clang::lifetimebound]] {
     return partition_;
@@ -76,8 +81,8 @@ class Consumer {
   // Adds partitions of a topic (all when the list is empty), each from its start.
   rt::Task<ClientResult<void>> assign(base::TopicName topic,
                                       std::vector<base::PartitionIndex> partitions, StartAt start);
-  // The next batch, or nothing when none came until the instant. A failure concerns one partition and
-  // ends only that one.
+  // The next batch, or nothing when none came until the instant. A failure concerns one partition
+  // and ends only that one.
   rt::Task<ClientResult<std::optional<ConsumedBatch>>> poll(base::Instant until);
 
   // The offset after the last batch that poll() gave.
@@ -136,7 +141,7 @@ class Consumer {
   ConsumerOptions options_;
   record::CodecContexts contexts_;
   Partitions partitions_;
-  std::map<base::BrokerId, bool> busy_;          // a fetch is under way
+  std::map<base::BrokerId, bool> busy_;  // a fetch is under way
   std::map<base::TopicName, bool> refreshing_;
   std::deque<Buffered> buffered_;
   std::size_t buffered_bytes_ = 0;

@@ -125,10 +125,10 @@ void Consumer::take_partition(const base::TopicPartition& id, Partition& partiti
     partition.fetch_from = std::max(partition.fetch_from, (*batch)->header().next_offset());
   }
   if (partition.fetch_from == from && batches.position() == 0 && batches.remaining() > 0) {
-    fail_partition(id, {.kind = ClientErrorKind::kMalformed,
-                        .message = id.to_string() + ": the batch at offset " +
-                                   std::to_string(from.value()) +
-                                   " is cut off, or not a record batch"});
+    fail_partition(
+        id, {.kind = ClientErrorKind::kMalformed,
+             .message = id.to_string() + ": the batch at offset " + std::to_string(from.value()) +
+                        " is cut off, or not a record batch"});
     return;
   }
   buffered_bytes_ += records.size();
@@ -144,9 +144,9 @@ void Consumer::take_error(const base::TopicPartition& id, Partition& partition,
                                wire::to_string(code)};
   if (code == wire::ErrorCode::kOffsetOutOfRange && options_.out_of_range != OutOfRange::kFail) {
     partition.fetching = true;
-    scope_.spawn(reset(id, {.kind = options_.out_of_range == OutOfRange::kEarliest
-                                        ? StartAt::Kind::kEarliest
-                                        : StartAt::Kind::kLatest}));
+    scope_.spawn(reset(
+        id, {.kind = options_.out_of_range == OutOfRange::kEarliest ? StartAt::Kind::kEarliest
+                                                                    : StartAt::Kind::kLatest}));
   } else if (Cluster::worth_retrying(error)) {
     postpone(id, partition);
   } else {
@@ -156,8 +156,8 @@ void Consumer::take_error(const base::TopicPartition& id, Partition& partition,
 
 // Looks for the nearest offset that exists.
 rt::Task<> Consumer::reset(base::TopicPartition id, StartAt start) {
-  const auto offset = co_await offset_at(
-      id, base::Timestamp(start.kind == StartAt::Kind::kEarliest ? -2 : -1));
+  const auto offset =
+      co_await offset_at(id, base::Timestamp(start.kind == StartAt::Kind::kEarliest ? -2 : -1));
   Partition& partition = partitions_[id];
   partition.fetching = false;
   if (offset) {

@@ -19,8 +19,8 @@ void fill(FakeBroker::Partition& partition, int records, record::Codec codec) {
     record::BatchBuilder builder({.compression = {.codec = codec}});
     for (int j = 0; j < 3 && i < records; ++j, ++i) {
       const std::string value = std::to_string(i);
-      ASSERT_TRUE(builder.add(
-          {.timestamp = base::Timestamp(1000 + i), .value = base::as_bytes(value)}));
+      ASSERT_TRUE(
+          builder.add({.timestamp = base::Timestamp(1000 + i), .value = base::as_bytes(value)}));
     }
     auto batch = builder.finish(contexts);
     ASSERT_TRUE(batch);
@@ -36,8 +36,7 @@ struct Read {
 };
 
 rt::Task<Read> read_to_end(ClientWorld& world, StartAt start,
-                           std::vector<base::PartitionIndex> partitions,
-                           ConsumerOptions options) {
+                           std::vector<base::PartitionIndex> partitions, ConsumerOptions options) {
   Read read;
   Cluster cluster(world.loop, world.options());
   Consumer consumer(cluster, options);
@@ -70,7 +69,9 @@ TEST(Consumer, BeginsWhereItIsTold) {
   ClientWorld world(1);
   fill(world.broker.add_topic("t", 1).partitions[0], 100, record::Codec::kNone);
   using Kind = StartAt::Kind;
-  const auto from = [&](StartAt start) { return world.run(read_to_end(world, start, {}, {})).values; };
+  const auto from = [&](StartAt start) {
+    return world.run(read_to_end(world, start, {}, {})).values;
+  };
   EXPECT_EQ(from({.kind = Kind::kEarliest}), range(0, 100));
   EXPECT_EQ(from({.kind = Kind::kOffset, .value = 40}), range(40, 100));
   EXPECT_EQ(from({.kind = Kind::kBeforeEnd, .value = 7}), range(93, 100));
@@ -81,12 +82,12 @@ TEST(Consumer, BeginsWhereItIsTold) {
 }
 
 TEST(Consumer, ReadsEveryCodecInSmallFetches) {
-  for (const record::Codec codec : {record::Codec::kGzip, record::Codec::kSnappy,
-                                    record::Codec::kLz4, record::Codec::kZstd}) {
+  for (const record::Codec codec :
+       {record::Codec::kGzip, record::Codec::kSnappy, record::Codec::kLz4, record::Codec::kZstd}) {
     ClientWorld world(2);
     fill(world.broker.add_topic("t", 1).partitions[0], 200, codec);
-    const Read read =
-        world.run(read_to_end(world, {}, {}, {.partition_bytes_max = 300, .buffer_bytes_max = 500}));
+    const Read read = world.run(
+        read_to_end(world, {}, {}, {.partition_bytes_max = 300, .buffer_bytes_max = 500}));
     EXPECT_EQ(read.values, range(0, 200));
   }
 }

@@ -1,8 +1,8 @@
 #include "client/partitioner.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace moldau::client {
 namespace {

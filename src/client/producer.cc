@@ -52,8 +52,7 @@ Producer::Topic& Producer::topic_state(const TopicInfo& info) {
   while (topic->partitions.size() < info.partitions.size()) {
     auto partition = std::make_unique<Partition>();
     partition->topic = topic.get();
-    partition->index =
-        base::PartitionIndex(static_cast<std::int32_t>(topic->partitions.size()));
+    partition->index = base::PartitionIndex(static_cast<std::int32_t>(topic->partitions.size()));
     topic->partitions.push_back(std::move(partition));
   }
   return *topic;
@@ -148,9 +147,10 @@ rt::Task<ClientResult<void>> Producer::accept(base::TopicName topic, record::New
                                               DeliveryTag tag, std::shared_ptr<Waiter> waiter) {
   const std::size_t cost = cost_of(record);
   if (cost > std::min(options_.record_bytes_max, options_.buffer_bytes_max)) {
-    co_return fail(ClientErrorKind::kUsage,
-                   "a record of " + std::to_string(cost) + " bytes is over this producer's limit of " +
-                       std::to_string(std::min(options_.record_bytes_max, options_.buffer_bytes_max)));
+    co_return fail(
+        ClientErrorKind::kUsage,
+        "a record of " + std::to_string(cost) + " bytes is over this producer's limit of " +
+            std::to_string(std::min(options_.record_bytes_max, options_.buffer_bytes_max)));
   }
   const TopicInfo info = CO_TRY(co_await cluster_->topic(topic));
   if (!co_await memory_.acquire(cost, scope_.token())) {

@@ -2,13 +2,13 @@
 // partitions' leaders. A batch leaves when it is full or `linger` old. With idempotence (the
 // default) each batch carries the producer's id and a sequence; a failed batch is sent again in
 // order, with its sequence, until its delivery timeout, so that a broker stores each record once. A
-// batch that the broker will never take under its sequence (it, or one before it, was refused) gets a
-// new producer id once all attempts under the old one are settled.
-// Bounds: bytes of all records not yet delivered (`buffer_bytes_max`: senders wait), requests in
-// flight per broker (`in_flight_max`), time (`delivery_timeout`). Every accepted record is reported
-// once, by its batch's Delivery. Order within a partition is the order of send().
-// One loop. close() is awaited before destruction; the Cluster outlives it.
-// Source: KIP-98, KIP-91, KIP-480, clients/.../producer/internals/{Sender,RecordAccumulator}.java.
+// batch that the broker will never take under its sequence (it, or one before it, was refused) gets
+// a new producer id once all attempts under the old one are settled. Bounds: bytes of all records
+// not yet delivered (`buffer_bytes_max`: senders wait), requests in flight per broker
+// (`in_flight_max`), time (`delivery_timeout`). Every accepted record is reported once, by its
+// batch's Delivery. Order within a partition is the order of send(). One loop. close() is awaited
+// before destruction; the Cluster outlives it. Source: KIP-98, KIP-91, KIP-480,
+// clients/.../producer/internals/{Sender,RecordAccumulator}.java.
 #pragma once
 
 #include <cstddef>

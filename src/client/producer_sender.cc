@@ -108,8 +108,8 @@ rt::Task<bool> Producer::ensure_identity() {
       partition->listed = false;
       if (partition->open != nullptr) close_batch(*partition);
       while (!partition->closed.empty() &&
-             (hopeless || partition->closed.front()->opened + options_.delivery_timeout <=
-                              loop_->now())) {
+             (hopeless ||
+              partition->closed.front()->opened + options_.delivery_timeout <= loop_->now())) {
         complete(*partition, *partition->closed.front(), std::unexpected(error));
       }
       if (!partition->closed.empty()) mark_ready(*partition);
@@ -145,8 +145,8 @@ rt::Task<> Producer::refresh_topic(base::TopicName topic) {
   wake();
 }
 
-// The first batch that is not on its way, if it may go now. A batch that goes again waits until those
-// behind it have come back, so that order is kept.
+// The first batch that is not on its way, if it may go now. A batch that goes again waits until
+// those behind it have come back, so that order is kept.
 Producer::Batch* Producer::sendable(Partition& partition) {
   if (options_.idempotent && !partition.established && partition.in_flight > 0) return nullptr;
   const auto waits = std::find_if(partition.closed.begin(), partition.closed.end(),
@@ -272,8 +272,7 @@ class Producer::Asked {
     if (said.error_code == wire::ErrorCode::kNone) return;
     std::string message = wire::to_string(said.error_code);
     if (said.error_message) message += ": " + *said.error_message;
-    outcome.error = {
-        .kind = ClientErrorKind::kBroker, .code = said.error_code, .message = message};
+    outcome.error = {.kind = ClientErrorKind::kBroker, .code = said.error_code, .message = message};
   }
 
   std::map<base::TopicName, std::size_t> by_name_;
@@ -285,8 +284,7 @@ class Producer::Asked {
 rt::Task<ClientResult<void>> Producer::exchange(base::BrokerId leader, Items& items) {
   wire::ProduceRequest request;
   request.acks = options_.acks;
-  request.timeout_ms =
-      std::chrono::duration_cast<base::Milliseconds32>(options_.request_timeout);
+  request.timeout_ms = std::chrono::duration_cast<base::Milliseconds32>(options_.request_timeout);
   Asked asked;
   for (Item& item : items) {
     asked.add(item, cluster_->cached_topic(item.partition->topic->name), request);
@@ -301,8 +299,8 @@ rt::Task<ClientResult<void>> Producer::exchange(base::BrokerId leader, Items& it
     for (Item& item : items) item.outcome.error.reset();
     co_return {};
   }
-  asked.take(CO_TRY(
-      co_await channel->call<wire::ProduceResponse>(std::move(request), version_max)));
+  asked.take(
+      CO_TRY(co_await channel->call<wire::ProduceResponse>(std::move(request), version_max)));
   co_return {};
 }
 

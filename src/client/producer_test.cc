@@ -1,9 +1,9 @@
 // Producer against a fake broker that loses requests, answers and leadership, by seed.
 #include "client/producer.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "base/endian.h"
 #include "client/testing/client_world.h"
@@ -55,9 +55,8 @@ rt::Task<Outcome> produce(ClientWorld& world, ProducerOptions options, int count
   for (int i = 0; i < count; ++i) {
     const std::int32_t partition = i % partitions;
     const std::string value = "value-" + std::to_string(i);
-    const auto accepted = co_await producer.send(base::TopicName("t"),
-                                                 {.value = base::as_bytes(value)},
-                                                 base::PartitionIndex(partition));
+    const auto accepted = co_await producer.send(
+        base::TopicName("t"), {.value = base::as_bytes(value)}, base::PartitionIndex(partition));
     EXPECT_TRUE(accepted) << accepted.error().message;
     outcome.sent[partition].push_back(value);
     outcome.outstanding_max = std::max(outcome.outstanding_max, producer.outstanding());

@@ -1,9 +1,9 @@
 // A simulated machine with a fake broker and another with a client: what the client's tests share.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <memory>
+
+#include <gtest/gtest.h>
 
 #include "client/cluster.h"
 #include "client/testing/fake_broker.h"

@@ -25,8 +25,7 @@ constexpr std::size_t kBatchesRemembered = 5;
 
 template <class Response>
 std::optional<base::ByteChain> framed(const Response& response, const wire::RequestHeader& header) {
-  auto frame =
-      wire::response_frame(response, header.request_api_version, header.correlation_id);
+  auto frame = wire::response_frame(response, header.request_api_version, header.correlation_id);
   return frame ? std::optional(std::move(*frame)) : std::nullopt;
 }
 
@@ -99,8 +98,9 @@ rt::Task<> FakeBroker::serve(std::shared_ptr<rt::Connection> connection) {
     if (!wire::decode_request_header(header, in)) break;
     ++requests_[header.request_api_key];
     if (silent) continue;
-    const bool faulty = header.request_api_key == static_cast<std::int16_t>(wire::ApiKey::kProduce) ||
-                        header.request_api_key == static_cast<std::int16_t>(wire::ApiKey::kFetch);
+    const bool faulty =
+        header.request_api_key == static_cast<std::int16_t>(wire::ApiKey::kProduce) ||
+        header.request_api_key == static_cast<std::int16_t>(wire::ApiKey::kFetch);
     if (faulty && loop_->rng().chance(faults.lost_request, 100)) break;
     const auto response = co_await answer(header, *frame, in.position());
     if (faulty && loop_->rng().chance(faults.lost_answer, 100)) break;
@@ -115,8 +115,8 @@ rt::Task<> FakeBroker::serve(std::shared_ptr<rt::Connection> connection) {
   connection->close();
 }
 
-rt::Task<FakeBroker::Answer> FakeBroker::answer(wire::RequestHeader header,
-                                                base::SharedBytes frame, std::size_t body) {
+rt::Task<FakeBroker::Answer> FakeBroker::answer(wire::RequestHeader header, base::SharedBytes frame,
+                                                std::size_t body) {
   switch (static_cast<wire::ApiKey>(header.request_api_key)) {
     case wire::ApiKey::kApiVersions:
       co_return api_versions(header);
@@ -219,7 +219,8 @@ std::pair<wire::ErrorCode, std::optional<base::Offset>> FakeBroker::check_sequen
   const auto known = partition.producers.find(header.producer_id);
   if (!header.has_producer_id() || known == partition.producers.end()) return {};
   for (const record::BatchHeader& old : known->second.recent) {
-    if (old.base_sequence == header.base_sequence && old.last_sequence() == header.last_sequence()) {
+    if (old.base_sequence == header.base_sequence &&
+        old.last_sequence() == header.last_sequence()) {
       return {wire::ErrorCode::kNone, old.base_offset};
     }
   }
@@ -300,8 +301,8 @@ FakeBroker::Answer FakeBroker::list_offsets(const wire::RequestHeader& header,
   return framed(response, header);
 }
 
-rt::Task<FakeBroker::Answer> FakeBroker::fetch(wire::RequestHeader header,
-                                               base::SharedBytes frame, std::size_t body) {
+rt::Task<FakeBroker::Answer> FakeBroker::fetch(wire::RequestHeader header, base::SharedBytes frame,
+                                               std::size_t body) {
   const auto request = read<wire::FetchRequest>(header, frame, body);
   if (!request) co_return std::nullopt;
   wire::FetchResponse response;

@@ -1,6 +1,7 @@
-// FakeBroker answers a client's requests from memory on a loop of the simulated runtime: enough of a
-// Kafka node to test the client against, with faults drawn from the loop's chance. It checks producer
-// sequences as Kafka does, and takes any sequence from a producer that it does not know. For tests.
+// FakeBroker answers a client's requests from memory on a loop of the simulated runtime: enough of
+// a Kafka node to test the client against, with faults drawn from the loop's chance. It checks
+// producer sequences as Kafka does, and takes any sequence from a producer that it does not know.
+// For tests.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +48,8 @@ class FakeBroker {
     std::vector<Partition> partitions;
   };
 
-  FakeBroker(rt::Loop& loop, rt::Endpoint endpoint) : loop_(&loop), endpoint_(endpoint), scope_(loop) {}
+  FakeBroker(rt::Loop& loop, rt::Endpoint endpoint)
+      : loop_(&loop), endpoint_(endpoint), scope_(loop) {}
 
   rt::Task<bool> start();
   rt::Task<> stop();
@@ -60,7 +62,7 @@ class FakeBroker {
 
   Faults faults;
   std::int16_t api_versions_max = 4;
-  bool silent = false;                  // reads, and answers nothing
+  bool silent = false;  // reads, and answers nothing
   std::int32_t message_bytes_max = 1 << 20;
   std::size_t largest_request_records = 0;
 
