@@ -1,4 +1,5 @@
-# Third-party libraries, all from Debian 12 (tools/setup.sh installs them). A module names the ones it
+# Third-party libraries, all from Debian 12 (tools/setup.sh installs them). A module names the ones
+# it
 # uses in PRIVATE_LIBS or PUBLIC_LIBS of add_module(); header-only ones (Boost, fmt, CLI11) need no
 # target. Static archives by name, because Debian ships both kinds and CMake prefers the shared one.
 

@@ -1,4 +1,5 @@
-// Runs a fuzz entry on files instead of under libFuzzer, so that a saved finding can be replayed in any
+// Runs a fuzz entry on files instead of under libFuzzer, so that a saved finding can be replayed in
+// any
 // build: <fuzz target> FILE...
 #include <cstddef>
 #include <cstdint>

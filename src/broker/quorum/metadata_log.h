@@ -1,10 +1,10 @@
 // MetadataLog is the disk of one raft replica: the log __cluster_metadata-0, the file quorum-state
 // beside it, and the snapshots. It does what the core orders, one operation at a time and in order,
-// and tells how far the log is durable. open() recovers: storage checks the whole log again and cuts
-// what is torn (no recovery point is trusted for it), then every batch is read here; a log that the
-// newest snapshot is ahead of is emptied, one whose batches do not fit together is refused.
-// Every error is a sentence; after one of a write the replica must stop. One loop.
-// Source: raft/.../internals/KafkaRaftLog.java, FileQuorumStateStore.java.
+// and tells how far the log is durable. open() recovers: storage checks the whole log again and
+// cuts what is torn (no recovery point is trusted for it), then every batch is read here; a log
+// that the newest snapshot is ahead of is emptied, one whose batches do not fit together is
+// refused. Every error is a sentence; after one of a write the replica must stop. One loop. Source:
+// raft/.../internals/KafkaRaftLog.java, FileQuorumStateStore.java.
 #pragma once
 
 #include <deque>
