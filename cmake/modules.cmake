@@ -136,7 +136,8 @@ if(MOLDAU_PCH)
 endif()
 
 # add_program(<name> DEPS modules... [LIBS libs...])   A binary from every *.cc of its folder, put
-# into the root of the build folder; <name>_test from its *_test.cc with the other sources but main.cc.
+# into the root of the build folder; <name>_test from its *_test.cc with the other sources but
+# main.cc.
 function(add_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;LIBS")
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
