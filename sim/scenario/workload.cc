@@ -25,8 +25,8 @@ client::ClusterOptions cluster_options(const rt::Endpoint& bootstrap, std::strin
   client::ClusterOptions options;
   options.bootstrap = {bootstrap};
   options.channel.client_id = std::move(name);
-  options.channel.connect_timeout = 500ms;
-  options.channel.request_timeout = 2s;
+  options.channel.connect_timeout = 300ms;
+  options.channel.request_timeout = 300ms;
   options.backoff_min = 5ms;
   options.backoff_max = 200ms;
   options.call_timeout = kPatience;
