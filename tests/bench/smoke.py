@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""A short run of every row on both systems: each must give all of its figures, whatever they are.
+
+usage: smoke.py MOLDAU LOG_FOLDER     closes with `N passed, N failed`
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+LOAD = ["broker CPU, us a record", "client CPU, us a record", "most memory, MB"]
+PRODUCE = ["records/s", "MB/s", *LOAD]
+EXPECTED = {
+    "start": ["first answer, ms", "idle memory, MB"],
+    "produce 1 KiB on 1": PRODUCE,
+    "produce 1 KiB on 16": PRODUCE,
+    "produce 1 KiB on 256": PRODUCE,
+    "produce 100 B on 16": PRODUCE,
+    "end to end": ["p50, ms", "p99, ms", "p99.9, ms", *LOAD],
+    "restart after kill -9": ["first answer, ms", "every end offset, ms"],
+}
+
+
+def main():
+    moldau, logs = sys.argv[1], pathlib.Path(sys.argv[2])
+    figures_file = logs / "figures.json"
+    figures_file.unlink(missing_ok=True)
+    status = subprocess.run(
+        [HERE / "compare", "--rounds", "1", "--seconds", "2", "--warmup", "0", "--pause", "0",
+         "--together", "--moldau", moldau, "--folder", logs / "data", "--json", figures_file],
+        check=False).returncode
+    found = {}
+    if figures_file.exists():
+        for entry in json.loads(figures_file.read_text("utf-8")):
+            found[entry["row"], entry["figure"]] = entry
+    failed = 0 if status == 0 else 1
+    passed = 1 - failed
+    if status != 0:
+        print(f"FAIL compare ended with {status}")
+    for row, metrics in EXPECTED.items():
+        for system in ("Kafka", "Moldau"):
+            without = [metric for metric in metrics
+                       if not any(value > 0 for value in found.get((row, metric), {})
+                                  .get(system, []))]
+            if without:
+                print(f"FAIL {row} on {system}: no figure for {', '.join(without)}")
+            failed += bool(without)
+            passed += not without
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
