@@ -52,7 +52,8 @@ public final class Surface {
 
   private Surface(String bootstrap) {
     this.bootstrap = bootstrap;
-    admin = Admin.create(Map.of("bootstrap.servers", bootstrap, "default.api.timeout.ms", 20000, "request.timeout.ms", 20000));
+    admin = Admin.create(Map.of("bootstrap.servers", bootstrap, "default.api.timeout.ms", 20000,
+        "request.timeout.ms", 20000));
   }
 
   public static void main(String[] args) throws Exception {
