@@ -1,8 +1,7 @@
 # Third-party libraries, all from Debian 12 (tools/setup.sh installs them). A module names the ones
-# it
-# uses in PRIVATE_LIBS or PUBLIC_LIBS of add_module(); header-only ones (Boost, fmt, CLI11) need no
-# target. Static archives by name, because Debian ships both kinds and CMake prefers the shared one.
-
+# it uses in PRIVATE_LIBS or PUBLIC_LIBS of add_module(); header-only ones (Boost, fmt, CLI11) need
+# no target. Static archives by name, because Debian ships both kinds and CMake prefers the shared
+# one.
 
 # add_archive(<name> <archive> [libs it needs...])  ->  imported target dep::<name>
 function(add_archive name archive)

@@ -1,6 +1,5 @@
 // Runs a fuzz entry on files instead of under libFuzzer, so that a saved finding can be replayed in
-// any
-// build: <fuzz target> FILE...
+// any build: <fuzz target> FILE...
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -1,21 +1,16 @@
-# add_module(<name> [PARTS subfolders...] [DEPS modules...] [PUBLIC_LIBS libs...] [PRIVATE_LIBS
-# libs...] [TEST_DEPS modules...]
+# add_module(<name> [PARTS subfolders...] [DEPS modules...] [TEST_DEPS modules...]
+#            [PUBLIC_LIBS libs...] [PRIVATE_LIBS libs...]
 #            [SOURCES generated files...] [TEST_SOURCES files...] [TIER name])
 #
 # One module = one folder = one library.
-#   library <name>        every *.cc of the folder, of internal/ and of its PARTS, without tests,
-#   fuzz
-#                         entries and benchmarks
-#   <name>_test           every *_test.cc; links only the declared DEPS and TEST_DEPS: so it also is
-#                         the
-#                         proof that the module needs nothing else. Registered with ctest, label
-#                         TIER
-#                         (default: unit)
-#   <name>_<x>_fuzz       from each <x>_fuzz.cc (LLVMFuzzerTestOneInput): a fuzzer in the fuzz
-#                         preset; in
-#                         the others a program that replays the files named on its command line
-#   <name>_<x>_bench      from each <x>_bench.cc, a plain main() with the module linked; not in
-#                         `all`
+#   library <name>     every *.cc of the folder, of internal/ and of its PARTS, without tests, fuzz
+#                      entries and benchmarks
+#   <name>_test        every *_test.cc; links only the declared DEPS and TEST_DEPS, and so proves
+#                      that the module needs nothing else. Registered with ctest, label TIER
+#                      (default: unit)
+#   <name>_<x>_fuzz    from each <x>_fuzz.cc (LLVMFuzzerTestOneInput): a fuzzer in the fuzz preset;
+#                      in the others a program that replays the files named on its command line
+#   <name>_<x>_bench   from each <x>_bench.cc, a plain main() with the module linked; not in `all`
 # A module that is named in DEPS but does not exist yet is left out, so that modules can land in any
 # order.
 
@@ -31,8 +26,8 @@ function(use_pch target)
   endif()
 endfunction()
 
-# add_test_binary(<name> TIER <tier> SOURCES files... [DEPS modules...] [LIBS libs...] [ARGS
-# arguments...])
+# add_test_binary(<name> TIER <tier> SOURCES files... [DEPS modules...] [LIBS libs...]
+#                 [ARGS arguments...])
 function(add_test_binary name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES;DEPS;LIBS;ARGS")
   add_executable(${name} ${arg_SOURCES})
