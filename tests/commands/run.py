@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The client commands of the moldau binary against a live node: answers, JSON, exit codes, and a node
-that is killed while records stream in.
+"""The client commands of the moldau binary against a live node: answers, JSON, exit codes, and a
+node that is killed while records stream in.
 
 usage: tests/commands/run.py LOG_FOLDER [NAME...]     with NAMEs, only the checks that contain one
 """
@@ -168,7 +168,8 @@ def benchmark(commands):
     expect(0 < made["latency_ms"]["p50"] <= made["latency_ms"]["max"], f"{made}")
     read = commands.document("bench", "consume", "--clients", "2")
     expect(read["records"] == 20000 and read["bytes"] == 2_000_000, f"{read}")
-    timed = commands.document("bench", "latency", "--rate", "500", "--seconds", "1", "--topic", "lat")
+    timed = commands.document("bench", "latency", "--rate", "500", "--seconds", "1", "--topic",
+                              "latency")
     expect(timed["records"] >= 450 and timed["failed"] == 0, f"{timed}")
 
 
