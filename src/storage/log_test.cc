@@ -105,5 +105,30 @@ TEST(Log, RollsAndServesAllSegments) {
   EXPECT_EQ(values.at(Offset(31)), "31");
 }
 
+// A read ends with nothing where the only batch left is too large or not readable yet.
+TEST(Log, ReadsNothingOfABatchThatMayNotGoOut) {
+  World world(6);
+  world.options().store.tail_cache_bytes_max = 0;
+  world.start();
+  Log* log = world.open("t");
+  ASSERT_TRUE(world.append(*log, {.records = 2, .value_bytes = 500}));
+  ASSERT_TRUE(world.durable(*log).has_value());
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  log = world.open("t");
+  const auto too_large =
+      world.run(0, log->read({.from = Offset(0), .upto = Offset(2), .bytes_max = 10}));
+  ASSERT_TRUE(too_large.has_value());
+  EXPECT_TRUE(too_large->batches.empty());
+  EXPECT_EQ(too_large->next_offset, Offset(0));
+  const auto not_yet = world.run(
+      0,
+      log->read(
+          {.from = Offset(0), .upto = Offset(1), .bytes_max = 4096, .at_least_one_batch = true}));
+  ASSERT_TRUE(not_yet.has_value());
+  EXPECT_TRUE(not_yet->batches.empty());
+  EXPECT_EQ(not_yet->next_offset, Offset(0));
+}
+
 }  // namespace
 }  // namespace moldau::storage

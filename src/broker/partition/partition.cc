@@ -362,6 +362,7 @@ rt::Task<ReadOutcome> Partition::read(ReadTerms terms) {
   if (outcome.error != wire::ErrorCode::kNone || outcome.decision.diverging) co_return outcome;
   if (committed) outcome.aborted.emplace();
   if (outcome.decision.upto <= terms.position.fetch_offset) co_return outcome;
+  if (terms.bytes_max == 0 && !terms.at_least_one_batch) co_return outcome;  // No need to look.
   const storage::ReadRequest request{.from = terms.position.fetch_offset,
                                      .upto = outcome.decision.upto,
                                      .bytes_max = terms.bytes_max,

@@ -55,6 +55,7 @@ std::expected<Slice, std::string> cut_batches(const base::SharedBytes& bytes,
   std::size_t from = 0;
   std::size_t upto = 0;
   bool found = false;
+  bool held_back = false;
   record::BatchIterator batches(bytes);
   for (;;) {
     const std::size_t at = batches.position();
@@ -79,10 +80,10 @@ std::expected<Slice, std::string> cut_batches(const base::SharedBytes& bytes,
       slice.next_position = position + batches.position();
       continue;
     }
-    if (header.last_offset() >= request.upto) break;
     const std::size_t size = batches.position() - (found ? from : at);
     const bool first = !found && request.at_least_one_batch;
-    if (size > request.bytes_max && !first) break;
+    held_back = header.last_offset() >= request.upto || (size > request.bytes_max && !first);
+    if (held_back) break;
     if (!found) from = at;
     found = true;
     upto = batches.position();
@@ -90,7 +91,7 @@ std::expected<Slice, std::string> cut_batches(const base::SharedBytes& bytes,
     slice.next_position = position + upto;
   }
   slice.batches = bytes.slice(from, upto - from);
-  slice.reached_end = !found && batches.remaining() == 0;
+  slice.reached_end = !found && !held_back && batches.remaining() == 0;
   return slice;
 }
 
