@@ -10,8 +10,7 @@ std::string Endpoint::to_string() const {
   return host + ":" + number;
 }
 
-std::optional<std::size_t> parse_address(const std::string& host,
-                                         std::span<std::byte, 16> into) {
+std::optional<std::size_t> parse_address(const std::string& host, std::span<std::byte, 16> into) {
   if (inet_pton(AF_INET, host.c_str(), into.data()) == 1) return sizeof(in_addr);
   if (inet_pton(AF_INET6, host.c_str(), into.data()) == 1) return sizeof(in6_addr);
   return std::nullopt;
