@@ -8,5 +8,5 @@ configure asan
 mapfile -t targets < <({ binaries_of asan unit && binaries_of asan sim; } | cut -d' ' -f1)
 timed_build asan "${targets[@]}"
 run_binaries asan unit
-MOLDAU_SIM_SEEDS=${MOLDAU_SIM_SEEDS:-20} run_binaries asan sim
+run_binaries asan sim
 finish
