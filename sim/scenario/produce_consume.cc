@@ -7,7 +7,9 @@
 
 #include "base/assert.h"
 #include "config/broker_config.h"
+#include "rt/disk.h"
 #include "sim/runtime/node.h"
+#include "sim/runtime/run_task.h"
 #include "sim/scenario/broker_process.h"
 #include "sim/scenario/ledger.h"
 #include "sim/scenario/workload.h"
@@ -111,6 +113,21 @@ std::vector<Crash> crash_plan(base::Rng& rng, std::uint64_t batches) {
   return plan;
 }
 
+// Something else, such as Apache Kafka, ran on the directory: the quorum is at a higher epoch.
+rt::Task<> pretend_others_ran(rt::Disk& disk) {
+  constexpr std::string_view kPath = "/data/__cluster_metadata-0/quorum-state";
+  constexpr std::string_view kEpoch = "\"leaderEpoch\":";
+  const auto content = co_await rt::read_file(disk, std::string(kPath));
+  ASSERT(content.has_value());
+  std::string text(content->text());
+  const std::size_t at = text.find(kEpoch);
+  ASSERT(at != std::string::npos);
+  text.insert(at + kEpoch.size(), "1");
+  const auto written = co_await rt::write_file_atomically(disk, std::string(kPath),
+                                                          base::SharedBytes::copy_of(text));
+  ASSERT(written.has_value());
+}
+
 class ProduceConsume {
  public:
   explicit ProduceConsume(const ProduceConsumeOptions& options)
@@ -159,6 +176,12 @@ class ProduceConsume {
     if (rng_.chance(1, 4)) {
       broker_.stop();
       server_.restart();
+      broker_.start();
+    } else if (rng_.chance(1, 4)) {
+      // The page cache keeps everything, so the journal is not needed, and it must not be used.
+      end_process(CrashKind::kProcess);
+      server_.restart();
+      run_task(world_, server_.loop(0), pretend_others_ran(server_.disk()));
       broker_.start();
     } else if (!crash_and_restart({.kind = CrashKind::kRandom})) {
       return;

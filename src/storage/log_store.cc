@@ -76,8 +76,11 @@ rt::Task<Result<bool>> check_topic_id(LogState& log) {
       if (info.error().code == rt::IoErrorCode::kNotFound) co_return false;
       co_return io_error("look at", log.path, info.error());
     }
-    // From before the file was written, or a crash came between: the name decides, as for topics
-    // older than topic ids.
+    // A crash came before the file was on disk. Nothing in here was promised, and it may be from an
+    // earlier topic of this name; the metadata log has no other.
+    if (!log.is_metadata()) {
+      co_return error(ErrorCode::kInconsistentTopicId, log.path + " has no topic id");
+    }
     const std::string path = log.path + "/" + std::string(internal::kPartitionMetadataName);
     const auto written = co_await rt::write_file_atomically(
         log.store->loop->disk(), path,
