@@ -116,8 +116,9 @@ TEST(Log, ReadsNothingOfABatchThatMayNotGoOut) {
   ASSERT_TRUE(world.stop().has_value());
   world.start();
   log = world.open("t");
-  const auto too_large =
-      world.run(0, log->read({.from = Offset(0), .upto = Offset(2), .bytes_max = 10}));
+  const auto too_large = world.run(
+      0, log->read(
+             {.from = Offset(0), .upto = Offset(2), .bytes_max = 10, .at_least_one_batch = false}));
   ASSERT_TRUE(too_large.has_value());
   EXPECT_TRUE(too_large->batches.empty());
   EXPECT_EQ(too_large->next_offset, Offset(0));
