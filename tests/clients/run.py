@@ -14,6 +14,7 @@ import argparse
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,8 @@ def run_suite(suite, logs, megabytes, checks):
         stream.run_partitions(node, checks)
     seconds = node.stop()
     checks.check(f"SIGTERM ends the node with status 0 ({seconds:.2f} s)", True)
+    if checks.failed == 0:
+        shutil.rmtree(node.data)
 
 
 def main():
