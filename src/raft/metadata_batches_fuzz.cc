@@ -1,13 +1,36 @@
-// Any bytes as what a leader sends, and as a snapshot: whatever is taken fits together.
+// Any bytes as what a leader sends, and as a snapshot: whatever is taken fits together. Checksums
+// are put right first, so that the fuzzer gets behind them.
+#include <vector>
+
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/endian.h"
 #include "raft/control_records.h"
 #include "raft/snapshot.h"
 #include "record/batch.h"
 
+namespace {
+
+using namespace moldau;
+
+base::SharedBytes with_checksums(base::Bytes bytes) {
+  std::vector<std::byte> copy(bytes.begin(), bytes.end());
+  std::size_t at = 0;
+  while (copy.size() - at >= record::kBatchHeaderBytes) {
+    const auto header = record::parse_header(base::Bytes(copy).subspan(at));
+    if (!header || header->size() > copy.size() - at) break;
+    const auto body =
+        base::Bytes(copy).subspan(at + record::kBatchHeaderBytes, header->body_size());
+    base::store_be(copy.data() + at + record::kCrcPosition, record::checksum(*header, body));
+    at += header->size();
+  }
+  return base::SharedBytes::copy_of(copy);
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  using namespace moldau;
-  const auto bytes = base::SharedBytes::copy_of(std::as_bytes(std::span(data, size)));
+  const auto bytes = with_checksums(std::as_bytes(std::span(data, size)));
   raft::LogSummary log;
   const auto scan = raft::scan_batches(bytes, {.next_offset = log.end_offset(),
                                                .epoch_min = base::LeaderEpoch(0),

@@ -42,6 +42,8 @@ inline constexpr std::size_t kRaftBatchBytesMax = 8 << 20;
 inline constexpr std::size_t kAtomicRecordsMax = 10'000;
 // Long polls held at once; past it a fetch is answered at once.
 inline constexpr std::size_t kParkedFetchesMax = 1'000;
+// A longer wait than this is cut short, so that no request outlives a stopping node by much.
+inline constexpr base::Duration kFetchWaitMax = std::chrono::seconds(5);
 // Observers whose progress the leader remembers; a further one is served but not listed.
 inline constexpr std::size_t kObserversMax = 10'000;
 

@@ -557,6 +557,22 @@ TEST(Raft, ALongPollEndsWithNewsOrItsTime) {
   EXPECT_EQ(bench.out.answer[0].id, RequestId(6));
 }
 
+TEST(Raft, NoFetchIsHeldForLongerThanTheLimit) {
+  Bench bench = leader_of_three();
+  bench.ask<FetchResponse>(fetch_of(2, 13, 4));
+  auto waiting = fetch_of(2, 13, 4);
+  waiting.high_watermark = base::Offset(13);
+  waiting.wait_max = std::chrono::hours(24);
+  bench.step(input::PeerRequest{.id = RequestId(5), .request = waiting});
+  ASSERT_TRUE(bench.out.answer.empty());
+  bench.ask<FetchResponse>(fetch_of(3, 13, 4));  // keeps the leader in office
+  bench.wait(2500ms);
+  bench.ask<FetchResponse>(fetch_of(3, 13, 4));
+  bench.wait(2500ms);
+  ASSERT_EQ(bench.out.answer.size(), 1U);
+  EXPECT_EQ(bench.out.answer[0].id, RequestId(5));
+}
+
 TEST(Raft, HeldFetchesAreFailedWhenTheLeadershipEnds) {
   Bench bench = leader_of_three();
   bench.ask<FetchResponse>(fetch_of(2, 13, 4));

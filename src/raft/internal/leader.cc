@@ -211,8 +211,9 @@ void Raft::fetch(RequestId id, const FetchRequest& request) {
   const bool nothing_new = valid && !empty_replica && request.fetch_offset >= log_.end_offset() &&
                            request.high_watermark >= high_watermark_.value_or(base::kNoOffset);
   if (nothing_new && request.wait_max.count() > 0 && leader.parked.size() < kParkedFetchesMax) {
-    leader.parked.push_back(
-        {.id = id, .request = request, .deadline = now_.instant + request.wait_max});
+    leader.parked.push_back({.id = id,
+                             .request = request,
+                             .deadline = now_.instant + std::min(request.wait_max, kFetchWaitMax)});
     return;
   }
   out_.answer.push_back(fetch_answer(id, request));
