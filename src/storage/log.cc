@@ -20,8 +20,8 @@ Log::~Log() {
   for (const auto& segment : state_->segments) state_->store->open_files.close(*segment);
 }
 
-const base::TopicPartition& Log::partition() const { return state_->spec.partition; }
-const base::TopicId& Log::topic_id() const { return state_->spec.topic_id; }
+const base::TopicPartition& Log::partition() const { return state_->partition; }
+const base::TopicId& Log::topic_id() const { return state_->topic_id; }
 const base::DirectoryId& Log::directory_id() const { return state_->committer->directory().id(); }
 const std::string& Log::path() const { return state_->path; }
 
@@ -44,14 +44,15 @@ base::Offset Log::last_stable_offset() const {
 }
 
 std::uint64_t Log::size_bytes() const { return state_->size_bytes(); }
-const std::optional<Error>& Log::failure() const { return state_->failure; }
+const Error* Log::failure() const { return state_->failure.get(); }
 void Log::set_listener(LogListener* listener) { state_->listener = listener; }
-const LogOptions& Log::options() const { return state_->options; }
+const LogOptions& Log::options() const { return *state_->options; }
 
 void Log::set_options(const LogOptions& options) {
-  const LogSync sync = state_->options.sync;
-  state_->options = options;
-  state_->options.sync = sync;  // Fixed for the life of the process: the journal depends on it.
+  LogOptions changed = options;
+  // Fixed for the life of the process: the journal depends on it.
+  changed.sync = state_->options->sync;
+  state_->options = state_->store->share(changed);
 }
 
 bool Log::prepared() const { return state_->prepared; }
@@ -62,7 +63,7 @@ rt::Task<Result<void>> Log::prepare() {
   const internal::UseOfLog use(log);
   co_await log.gate.close();
   Result<void> outcome;
-  if (log.failure.has_value()) {
+  if (log.failed()) {
     outcome = std::unexpected(*log.failure);
   } else if (!log.prepared) {
     outcome = co_await load_files();
@@ -121,10 +122,10 @@ Result<AppendInfo> Log::append_as_leader(std::vector<record::StoredBatch> batche
                       .log_start_offset = log.log_start,
                       .duplicate = true};
   }
-  if (std::cmp_greater(bytes, log.options.segment_bytes)) {
+  if (std::cmp_greater(bytes, log.options->segment_bytes)) {
     return error(ErrorCode::kRecordListTooLarge, "the batches have " + std::to_string(bytes) +
                                                      " bytes, segment.bytes is " +
-                                                     std::to_string(log.options.segment_bytes));
+                                                     std::to_string(log.options->segment_bytes));
   }
   const AppendInfo info{.base_offset = batches.front().header.base_offset,
                         .last_offset = batches.back().header.last_offset(),
@@ -161,7 +162,7 @@ rt::Task<Result<void>> Log::wait_durable(base::Offset upto, rt::StopToken token)
   const internal::UseOfLog use(log);
   Result<void> outcome;
   while (log.durable_end < upto) {
-    if (log.failure.has_value()) {
+    if (log.failed()) {
       outcome = std::unexpected(*log.failure);
       break;
     }

@@ -108,8 +108,8 @@ class Log {
   [[nodiscard]] base::Offset last_stable_offset() const;
   // Bytes of batches in [from, end_offset), or in the whole log.
   [[nodiscard]] std::uint64_t size_bytes() const;
-  // The error that stopped the log, when one did.
-  [[nodiscard]] const std::optional<Error>& failure() const;
+  // The error that stopped the log; null while it works.
+  [[nodiscard]] const Error* failure() const;
 
   void set_listener(LogListener* listener);
   [[nodiscard]] const LogOptions& options() const;

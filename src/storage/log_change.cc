@@ -42,9 +42,9 @@ rt::Task<Result<std::size_t>> Log::count_expired() {
   internal::LogState& log = *state_;
   const base::Timestamp now = log.store->loop->wall_now();
   std::int64_t excess =
-      log.options.retention_bytes < 0
+      log.options->retention_bytes < 0
           ? -1
-          : static_cast<std::int64_t>(log.size_bytes()) - log.options.retention_bytes;
+          : static_cast<std::int64_t>(log.size_bytes()) - log.options->retention_bytes;
   const auto segments = log.segments;
   std::size_t count = 0;
   for (; count < segments.size(); ++count) {
@@ -56,8 +56,8 @@ rt::Task<Result<std::size_t>> Log::count_expired() {
     base::Timestamp newest = last ? segment->index.max_timestamp() : segment->largest_timestamp;
     if (newest < base::Timestamp(0)) newest = segment->created;
     const auto size = static_cast<std::int64_t>(segment->size);
-    const bool too_old = log.options.retention_time.count() >= 0 &&
-                         now - newest > log.options.retention_time.count();
+    const bool too_old = log.options->retention_time.count() >= 0 &&
+                         now - newest > log.options->retention_time.count();
     const bool too_much = excess >= 0 && excess - size >= 0;
     if (!too_old && !too_much && upper > log.log_start) break;
     if (too_much) excess -= size;
@@ -67,11 +67,11 @@ rt::Task<Result<std::size_t>> Log::count_expired() {
 
 rt::Task<Result<std::size_t>> Log::apply_retention() {
   internal::LogState& log = *state_;
-  if (!log.prepared || !log.options.cleanup_delete || log.is_metadata()) co_return std::size_t{0};
-  if (log.segments.empty() || log.failure.has_value()) co_return std::size_t{0};
+  if (!log.prepared || !log.options->cleanup_delete || log.is_metadata) co_return std::size_t{0};
+  if (log.segments.empty() || log.failed()) co_return std::size_t{0};
   const internal::UseOfLog use(log);
   const std::size_t count = CO_TRY(co_await count_expired());
-  if (count == 0 || log.closing || log.changing_past || log.failure.has_value()) {
+  if (count == 0 || log.closing || log.changing_past || log.failed()) {
     co_return std::size_t{0};
   }
   const base::Offset start =
@@ -95,7 +95,7 @@ rt::Task<Result<void>> Log::flush() {
   CO_TRY(co_await wait_durable(log.end));
   co_await log.gate.enter();
   const internal::Gate::Pass pass(log.gate);
-  if (log.failure.has_value()) co_return std::unexpected(*log.failure);
+  if (log.failed()) co_return std::unexpected(*log.failure);
   auto synced = co_await internal::sync_log(log);
   if (!synced) log.fail(synced.error());
   co_return synced;

@@ -30,6 +30,8 @@ struct LogOptions {
   base::Milliseconds64 file_delete_delay{60'000};
   base::Milliseconds64 producer_id_expiration{86'400'000};
   LogSync sync = LogSync::kAck;
+
+  friend bool operator==(const LogOptions&, const LogOptions&) = default;
 };
 
 [[nodiscard]] LogOptions log_options(const config::TopicConfig& topic, LogSync sync,

@@ -23,6 +23,23 @@ Committer& StoreState::committer_for(const DataDirectory& directory) {
   return **at;
 }
 
+LogKey StoreState::key_of(const DataDirectory& directory,
+                          const base::TopicPartition& partition) const {
+  std::size_t index = 0;
+  while (&committers[index]->directory() != &directory) ++index;
+  return {index, partition};
+}
+
+std::shared_ptr<const LogOptions> StoreState::share(const LogOptions& wanted) {
+  constexpr std::size_t kKept = 16;
+  for (const auto& known : shared_options) {
+    if (*known == wanted) return known;
+  }
+  if (shared_options.size() == kKept) shared_options.erase(shared_options.begin());
+  shared_options.push_back(std::make_shared<const LogOptions>(wanted));
+  return shared_options.back();
+}
+
 void StoreState::keep_index(const SegmentRef& segment) {
   loaded_indexes.push_back(segment);
   loaded_index_bytes += segment->index.memory_bytes();
@@ -37,7 +54,7 @@ void StoreState::keep_index(const SegmentRef& segment) {
 }
 
 LogOffsets offsets_of(const LogState& log) {
-  return {.partition = log.spec.partition,
+  return {.partition = log.partition,
           .recovery_point = log.prepared ? log.recovery_point : log.end,
           .high_watermark = log.high_watermark,
           .log_start = log.log_start};
@@ -70,7 +87,7 @@ rt::Task<Result<base::TopicId>> read_topic_id(rt::Disk& disk, std::string direct
 // False when there is no directory.
 rt::Task<Result<bool>> check_topic_id(LogState& log) {
   const base::TopicId found = CO_TRY(co_await read_topic_id(log.store->loop->disk(), log.path));
-  if (found == log.spec.topic_id) co_return true;
+  if (found == log.topic_id) co_return true;
   if (found.is_zero()) {
     if (const auto info = co_await log.store->loop->disk().info(log.path); !info) {
       if (info.error().code == rt::IoErrorCode::kNotFound) co_return false;
@@ -78,30 +95,27 @@ rt::Task<Result<bool>> check_topic_id(LogState& log) {
     }
     // A crash came before the file was on disk. Nothing in here was promised, and it may be from an
     // earlier topic of this name; the metadata log has no other.
-    if (!log.is_metadata()) {
+    if (!log.is_metadata) {
       co_return error(ErrorCode::kInconsistentTopicId, log.path + " has no topic id");
     }
     const std::string path = log.path + "/" + std::string(internal::kPartitionMetadataName);
     const auto written = co_await rt::write_file_atomically(
         log.store->loop->disk(), path,
-        base::SharedBytes::copy_of(internal::partition_metadata_text(log.spec.topic_id)));
+        base::SharedBytes::copy_of(internal::partition_metadata_text(log.topic_id)));
     if (!written) co_return io_error("write", path, written.error());
     co_return true;
   }
   co_return error(ErrorCode::kInconsistentTopicId, log.path + " belongs to topic id " +
                                                        found.to_string() + ", not to " +
-                                                       log.spec.topic_id.to_string());
+                                                       log.topic_id.to_string());
 }
 
 // What a log without files is: empty, at offset 0.
-void begin_empty(LogState& log) {
-  log.prepared = true;
-  log.producer_state().set_end_offset(log.end);
-}
+void begin_empty(LogState& log) { log.prepared = true; }
 
 rt::Task<Result<void>> load_log(LogState& log, const FoundPartition* found, bool clean,
                                 bool trusted) {
-  if (found == nullptr && !log.is_metadata()) {
+  if (found == nullptr && !log.is_metadata) {
     begin_empty(log);
     co_return Result<void>();
   }
@@ -110,7 +124,7 @@ rt::Task<Result<void>> load_log(LogState& log, const FoundPartition* found, bool
     co_return Result<void>();
   }
   const FoundPartition offsets = found == nullptr ? FoundPartition{} : *found;
-  if (trusted && offsets.recovery_point.has_value() && !log.is_metadata()) {
+  if (trusted && offsets.recovery_point.has_value() && !log.is_metadata) {
     // We left it ourselves: the checkpoints say all that is needed until somebody uses it.
     log.directory_exists = true;
     log.log_start = offsets.log_start_offset.value_or(base::Offset(0));
@@ -120,7 +134,7 @@ rt::Task<Result<void>> load_log(LogState& log, const FoundPartition* found, bool
         std::clamp(offsets.high_watermark.value_or(log.log_start), log.log_start, log.end);
     co_return Result<void>();
   }
-  internal::LogLoader loader(log, offsets, clean && !log.is_metadata());
+  internal::LogLoader loader(log, offsets, clean && !log.is_metadata);
   co_return co_await loader.load();
 }
 
@@ -138,7 +152,7 @@ rt::Task<Result<std::string>> rename_to_delete(LogState& log) {
   const std::string& parent = log.committer->directory().path();
   const std::string target =
       parent + "/" +
-      suffixed_directory_name(log.spec.partition, internal::random_id(*log.store->loop), "-delete");
+      suffixed_directory_name(log.partition, internal::random_id(*log.store->loop), "-delete");
   const auto renamed = co_await log.store->loop->disk().rename(log.path, target);
   if (!renamed) co_return io_error("rename", log.path, renamed.error());
   const auto synced = co_await log.store->loop->disk().sync_directory(parent);
@@ -158,11 +172,11 @@ rt::Loop& LogStore::loop() const { return *state_->loop; }
 rt::Task<Result<Log*>> LogStore::open(DataDirectory& directory, LogSpec spec,
                                       LogListener* listener) {
   ASSERT(state_->loop->is_current());
-  const auto key = std::pair(directory.path(), spec.partition);
+  const auto key = state_->key_of(directory, spec.partition);
   ASSERT(!state_->logs.contains(key));
   auto log = std::make_unique<LogState>(*state_, state_->committer_for(directory), std::move(spec));
   const auto& partitions = directory.partitions();
-  const auto at = partitions.find(log->spec.partition);
+  const auto at = partitions.find(log->partition);
   const FoundPartition* found = at == partitions.end() ? nullptr : &at->second;
   // The checkpoints of the start say nothing about a log that was used since.
   const FoundPartition unknown;
@@ -177,6 +191,8 @@ rt::Task<Result<Log*>> LogStore::open(DataDirectory& directory, LogSpec spec,
     LOG_ERROR(state_->loop->log(), "storage", "{}", loaded.error().message);
     co_return std::unexpected(loaded.error());
   }
+  // Recovery is over for this log; whether anybody will use it is another question.
+  for (const auto& segment : log->segments) state_->open_files.close(*segment);
   log->listener = listener;
   std::unique_ptr<Log> opened(new Log(std::move(log)));
   Log* const result = opened.get();
@@ -198,7 +214,7 @@ void LogStore::drop(Log& log) {
   LogState& state = *log.state_;
   state_->pending_bytes -= state.pending_bytes;
   state.committer->forget(state);
-  const auto key = std::pair(state.committer->directory().path(), state.spec.partition);
+  const auto key = state_->key_of(state.committer->directory(), state.partition);
   state_->opened_before.insert(key);
   state_->logs.erase(key);
 }
@@ -217,7 +233,8 @@ rt::Task<Result<void>> LogStore::remove(Log& log) {
     if (!renamed) outcome = std::unexpected(renamed.error());
   }
   if (outcome && !renamed->empty()) {
-    state_->scope.spawn(delete_directory_later(*state_, *renamed, state.options.file_delete_delay));
+    state_->scope.spawn(
+        delete_directory_later(*state_, *renamed, state.options->file_delete_delay));
   }
   drop(log);
   co_return outcome;
@@ -263,7 +280,7 @@ rt::Task<std::vector<internal::LogOffsets>> LogStore::offsets(const DataDirector
   std::vector<internal::LogOffsets> all = state_->closed_offsets(directory);
   for (const auto& [key, log] : state_->logs) {
     const LogState& state = *log->state_;
-    if (&state.committer->directory() != directory || state.is_metadata()) continue;
+    if (&state.committer->directory() != directory || state.is_metadata) continue;
     if (state.directory_exists) all.push_back(internal::offsets_of(state));
   }
   co_return all;
@@ -271,8 +288,8 @@ rt::Task<std::vector<internal::LogOffsets>> LogStore::offsets(const DataDirector
 
 rt::Task<std::vector<base::TopicPartition>> LogStore::left(const DataDirectory* directory) {
   std::vector<base::TopicPartition> partitions;
-  for (const auto& [path, partition] : state_->opened_before) {
-    if (path == directory->path()) partitions.push_back(partition);
+  for (const auto& [index, partition] : state_->opened_before) {
+    if (&state_->committers[index]->directory() == directory) partitions.push_back(partition);
   }
   co_return partitions;
 }
@@ -291,6 +308,11 @@ rt::Task<> LogStore::apply_retention() {
   }
 }
 
+rt::Task<> LogStore::close_idle_files() {
+  state_->open_files.close_idle();
+  co_return;
+}
+
 rt::Task<> LogStore::set_disk_full(const DataDirectory* directory, bool full) {
   state_->committer_for(*directory).set_disk_full(full);
   co_return;
@@ -307,7 +329,7 @@ rt::Task<> LogStore::close_one(Log& log, std::vector<const DataDirectory*>& fail
     LOG_ERROR(state_->loop->log(), "storage", "cannot close {}: {}", state.path,
               closed.error().message);
     failed.push_back(directory);
-  } else if (state.directory_exists && !state.is_metadata()) {
+  } else if (state.directory_exists && !state.is_metadata) {
     state_->closed.emplace_back(directory, internal::offsets_of(state));
   }
   drop(log);

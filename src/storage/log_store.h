@@ -103,6 +103,7 @@ class LogStore {
   [[nodiscard]] rt::Task<std::vector<internal::LogOffsets>> offsets(const DataDirectory* directory);
   [[nodiscard]] rt::Task<std::vector<base::TopicPartition>> left(const DataDirectory* directory);
   [[nodiscard]] rt::Task<> apply_retention();
+  [[nodiscard]] rt::Task<> close_idle_files();
   [[nodiscard]] rt::Task<> set_disk_full(const DataDirectory* directory, bool full);
   [[nodiscard]] rt::Task<> close_one(Log& log, std::vector<const DataDirectory*>& failed);
   // Closes all logs; the directories where that failed for one are in the result.

@@ -88,6 +88,7 @@ void Storage::start() {
       state.checkpoint_every(options.high_watermark_interval, {.high_watermarks = true}));
   state.scope.spawn(state.checkpoint_every(options.log_start_interval, {.log_starts = true}));
   state.scope.spawn(state.retention_every(options.retention_interval));
+  state.scope.spawn(state.close_idle_files());
 }
 
 rt::Task<Result<void>> Storage::raise_quorum_epoch(base::LeaderEpoch epoch) {

@@ -56,7 +56,7 @@ void Committer::enqueue(LogState& log) {
 }
 
 void Committer::resume(LogState& log) {
-  if (log.has_unwritten() && !log.failure.has_value()) enqueue(log);
+  if (log.has_unwritten() && !log.failed()) enqueue(log);
   retry_.notify_all();
 }
 
@@ -143,7 +143,7 @@ void Committer::gather(Round& journaled, Round& in_place, Round& written) {
 // Whether the log takes part now. When it does, it has passed its gate.
 bool Committer::admit(LogState& log) {
   log.phase = CommitPhase::kIdle;
-  if (log.failure.has_value() || !log.has_unwritten()) return false;
+  if (log.failed() || !log.has_unwritten()) return false;
   if (!log.gate.try_enter()) return false;  // resume() brings it back.
   if (files_open(log)) {
     log.phase = CommitPhase::kBusy;
@@ -166,7 +166,7 @@ rt::Task<> Committer::open_files(LogState& log) {
 }
 
 bool Committer::goes_in_place(const LogState& log, const Round& journaled) const {
-  if (log.is_metadata() || !journal_->ready()) return true;
+  if (log.is_metadata || !journal_->ready()) return true;
   const std::size_t cost = journal_cost(log);
   const std::size_t room = std::min(kJournaledBytesMax, journal_->submission_bytes_max());
   if (cost > room) return true;
@@ -229,12 +229,12 @@ rt::Task<> Committer::write_segments(Round& round) {
       log.fail(io_error("write", log.file_path(write.segment->base_offset, ".log"), result.error())
                    .error());
     }
-    if (log.failure.has_value()) continue;
+    if (log.failed()) continue;
     write.segment->written = write.position + write.bytes;
     log.written_end = write.end_offset;
   }
   for (const LogCommit& commit : round.logs) {
-    if (!commit.log->failure.has_value()) commit.log->next_to_write = commit.end_number;
+    if (!commit.log->failed()) commit.log->next_to_write = commit.end_number;
   }
 }
 
@@ -263,7 +263,7 @@ rt::Task<> Committer::finish_in_place(std::unique_ptr<Round> round) {
 
 rt::Task<> Committer::sync_and_complete(LogCommit commit) {
   LogState& log = *commit.log;
-  if (!log.failure.has_value()) {
+  if (!log.failed()) {
     const auto synced = co_await sync_log(log);
     if (!synced) log.fail(synced.error());
   }
@@ -332,7 +332,7 @@ void Committer::append_entry(Round& round, const SegmentWrite& write, std::byte*
 
 void Committer::complete(const LogCommit& commit) {
   LogState& log = *commit.log;
-  if (log.failure.has_value()) {
+  if (log.failed()) {
     log.drop_failed_tail();
   } else {
     log.pending_bytes -= commit.bytes;
@@ -346,7 +346,7 @@ void Committer::release(LogState& log) {
   store_->tail_cache.trim();
   if (store_->pending_bytes < store_->options.pending_bytes_max) store_->room.notify_all();
   log.phase = CommitPhase::kIdle;
-  if (log.has_unwritten() && !log.failure.has_value()) enqueue(log);
+  if (log.has_unwritten() && !log.failed()) enqueue(log);
   start_maintenance(log);
   log.wake();
   log.gate.leave();
@@ -386,9 +386,8 @@ LogState* Committer::next_to_flush(std::uint64_t region) {
 rt::Task<> Committer::flush_log(LogState& log, Flushing& flushing) {
   bool ok = true;
   if (log.recovery_point < log.durable_end) {
-    const auto synced = log.sync_failed
-                            ? Result<void>(std::unexpected(log.failure.value_or(Error{})))
-                            : co_await sync_log(log);
+    const auto synced =
+        log.sync_failed ? Result<void>(std::unexpected(*log.failure)) : co_await sync_log(log);
     if (!synced) log.fail(synced.error());
     ok = synced.has_value();
   }

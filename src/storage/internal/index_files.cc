@@ -56,7 +56,7 @@ class IndexRebuild final : public BatchVisitor {
 rt::Task<Result<void>> rebuild_index(LogState& log, SegmentRef segment) {
   const rt::FileRef file = CO_TRY(co_await open_segment(log, segment));
   SegmentIndex index(segment->base_offset);
-  IndexRebuild rebuild(index, static_cast<std::uint64_t>(log.options.index_interval_bytes));
+  IndexRebuild rebuild(index, static_cast<std::uint64_t>(log.options->index_interval_bytes));
   const ScanEnd end = CO_TRY(co_await scan_segment(*log.store->loop, file,
                                                    {.from = 0,
                                                     .upto = segment->written,

@@ -30,17 +30,17 @@ AppendShape shape_of(const std::vector<record::StoredBatch>& batches) {
 // Kafka's rules: size, age, full indexes, offsets that no longer fit.
 bool should_roll(LogState& log, const AppendShape& shape) {
   Segment& active = log.active();
-  const auto segment_bytes = static_cast<std::uint64_t>(log.options.segment_bytes);
+  const auto segment_bytes = static_cast<std::uint64_t>(log.options->segment_bytes);
   if (shape.bytes >= segment_bytes ? active.size > 0 : active.size > segment_bytes - shape.bytes) {
     return true;
   }
   if (!active.index.offset_fits(shape.last_offset)) return true;
   if (active.size == 0) return false;
-  if (active.index.full(static_cast<std::size_t>(log.options.segment_index_bytes))) return true;
+  if (active.index.full(static_cast<std::size_t>(log.options->segment_index_bytes))) return true;
   const bool by_record = active.first_timestamp.value_or(base::kNoTimestamp) >= base::Timestamp(0);
   const std::int64_t age_ms = by_record ? shape.max_timestamp - *active.first_timestamp
                                         : log.store->loop->wall_now() - active.created;
-  return age_ms > log.options.segment_time.count() - active.jitter_ms;
+  return age_ms > log.options->segment_time.count() - active.jitter_ms;
 }
 
 SegmentRef new_segment(LogState& log, base::Offset base) {
@@ -48,7 +48,7 @@ SegmentRef new_segment(LogState& log, base::Offset base) {
   segment->created = log.store->loop->wall_now();
   segment->index_loaded = true;
   segment->index_dirty = true;
-  const auto jitter = std::min(log.options.segment_jitter, log.options.segment_time).count();
+  const auto jitter = std::min(log.options->segment_jitter, log.options->segment_time).count();
   if (jitter > 0) segment->jitter_ms = log.store->loop->rng().between(0, jitter);
   return segment;
 }
@@ -61,7 +61,7 @@ void append_one(LogState& log, const record::StoredBatch& batch, base::SharedByt
                     .max_timestamp = fields.max_timestamp,
                     .position = active.size,
                     .size = batch.size()},
-                   static_cast<std::uint64_t>(log.options.index_interval_bytes));
+                   static_cast<std::uint64_t>(log.options->index_interval_bytes));
   active.index_dirty = true;
   log.store->tail_cache.add(log, std::move(header), batch, static_cast<std::uint32_t>(active.size));
   active.size += batch.size();
@@ -83,7 +83,7 @@ void append_one(LogState& log, const record::StoredBatch& batch, base::SharedByt
 
 Result<void> check_appendable(const LogState& log) {
   ASSERT(log.prepared);
-  if (log.failure.has_value()) return std::unexpected(*log.failure);
+  if (log.failed()) return std::unexpected(*log.failure);
   if (log.closing || log.changing_past) {
     return error(ErrorCode::kKafkaStorageError, log.path + " is being changed or closed");
   }

@@ -129,7 +129,7 @@ void forget_from(LogState& log, base::Offset offset) {
   log.store->tail_cache.drop_from(log, offset);
   log.next_to_write = log.tail().end_number();
   log.lower_end(offset);
-  log.cursors = {};
+  log.cursors.clear();
   if (log.epochs.truncate_from_end(offset)) ++log.epochs_version;
 }
 
@@ -167,7 +167,7 @@ rt::Task<Result<void>> restart_files(LogState& log, base::Offset offset) {
   log.next_to_write = log.tail().end_number();
   log.log_start = offset;
   log.restart_offsets(offset);
-  log.cursors = {};
+  log.cursors.clear();
   log.epochs.clear();
   ++log.epochs_version;
   log.producer_state().clear(offset);
@@ -181,14 +181,14 @@ rt::Task<Result<void>> restart_files(LogState& log, base::Offset offset) {
 // The recovery point in the checkpoint must not lie above what the log has now.
 rt::Task<Result<void>> write_offsets_now(LogState& log) {
   CheckpointWriter* writer = log.store->checkpoints;
-  if (writer == nullptr || log.is_metadata()) co_return Result<void>();
+  if (writer == nullptr || log.is_metadata) co_return Result<void>();
   co_return co_await rt::call(*log.store->loop, writer->loop(),
                               writer->write_offsets(log.committer->directory()));
 }
 
 // Segments whose files are still being finished cannot be renamed away.
 rt::Task<> finish_maintenance(LogState& log) {
-  while (!log.failure.has_value() && !log.rolled.empty()) {
+  while (!log.failed() && !log.rolled.empty()) {
     start_maintenance(log);
     if (!log.maintaining) co_return;
     co_await log.changed.wait();
@@ -230,14 +230,14 @@ rt::Task<Result<void>> retire_segments(LogState& log, std::size_t count) {
   }
   co_await remove_producer_snapshots(log, base::Offset(0), log.segments.front()->base_offset);
   log.store->scope.spawn(
-      delete_later(*log.store, std::move(retired), log.options.file_delete_delay));
+      delete_later(*log.store, std::move(retired), log.options->file_delete_delay));
   co_return Result<void>();
 }
 
 }  // namespace
 
 rt::Task<> settle(LogState& log) {
-  while (!log.failure.has_value() &&
+  while (!log.failed() &&
          (log.phase != CommitPhase::kIdle || log.has_unwritten() || log.maintaining)) {
     co_await log.changed.wait();
   }
@@ -245,7 +245,7 @@ rt::Task<> settle(LogState& log) {
 
 rt::Task<Result<void>> note_in_journal(LogState& log, EntryKind kind, base::Offset offset,
                                        base::Offset segment_base) {
-  if (log.is_metadata()) co_return Result<void>();
+  if (log.is_metadata) co_return Result<void>();
   Journal& journal = log.committer->journal();
   const EntryHeader header{
       .kind = kind, .log = log.key(), .end_offset = offset, .segment_base = segment_base};
@@ -264,7 +264,7 @@ rt::Task<Result<bool>> truncate(LogState& log, base::Offset offset) {
   while (log.changing_past) co_await log.changed.wait();
   const PastChange change(log);
   co_await settle(log);
-  if (log.failure.has_value()) co_return std::unexpected(*log.failure);
+  if (log.failed()) co_return std::unexpected(*log.failure);
   CO_TRY(co_await note_in_journal(log, EntryKind::kTruncate, offset));
   const bool below_recovery_point = offset < log.recovery_point;
   co_await log.gate.close();
@@ -274,7 +274,7 @@ rt::Task<Result<bool>> truncate(LogState& log, base::Offset offset) {
     log.fail(done.error());
     co_return std::unexpected(done.error());
   }
-  if (log.is_metadata()) log.store->loop->mark("metadata log truncated");
+  if (log.is_metadata) log.store->loop->mark("metadata log truncated");
   if (below_recovery_point) CO_TRY(co_await write_offsets_now(log));
   co_return true;
 }
@@ -283,7 +283,7 @@ rt::Task<Result<void>> restart_at(LogState& log, base::Offset offset) {
   while (log.changing_past) co_await log.changed.wait();
   const PastChange change(log);
   co_await settle(log);
-  if (log.failure.has_value()) co_return std::unexpected(*log.failure);
+  if (log.failed()) co_return std::unexpected(*log.failure);
   CO_TRY(co_await note_in_journal(log, EntryKind::kRestart, offset));
   co_await log.gate.close();
   const auto done = co_await restart_files(log, offset);
@@ -292,7 +292,7 @@ rt::Task<Result<void>> restart_at(LogState& log, base::Offset offset) {
     log.fail(done.error());
     co_return std::unexpected(done.error());
   }
-  if (log.is_metadata()) log.store->loop->mark("metadata log truncated");
+  if (log.is_metadata) log.store->loop->mark("metadata log truncated");
   co_return co_await write_offsets_now(log);
 }
 
@@ -333,7 +333,7 @@ rt::Task<Result<std::size_t>> move_log_start(LogState& log, base::Offset offset)
 }
 
 rt::Task<Result<void>> close_files(LogState& log) {
-  if (log.failure.has_value()) co_return std::unexpected(*log.failure);
+  if (log.failed()) co_return std::unexpected(*log.failure);
   if (!log.prepared || log.segments.empty() || !log.directory_exists) co_return Result<void>();
   CO_TRY(co_await sync_log(log));
   CO_TRY(co_await finish_rolled(log));

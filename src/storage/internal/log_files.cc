@@ -28,7 +28,7 @@ rt::Task<Result<void>> create_directory(LogState& log) {
   const std::string path = metadata_path(log);
   auto file = co_await disk_of(log).open(path, rt::OpenMode::kCreateTruncate);
   if (!file) co_return io_error("create", path, file.error());
-  const std::string text = partition_metadata_text(log.spec.topic_id);
+  const std::string text = partition_metadata_text(log.topic_id);
   const auto written = co_await disk_of(log).write_at(*file, 0, base::as_bytes(text));
   if (!written) co_return io_error("write", path, written.error());
   log.unsynced_metadata = std::move(*file);

@@ -170,7 +170,7 @@ rt::Task<Result<bool>> LogLoader::load_snapshot(base::Offset offset) {
     co_return false;
   }
   log.producers->load(*entries, offset, log.store->loop->wall_now(),
-                      log.options.producer_id_expiration.count());
+                      log.options->producer_id_expiration.count());
   co_return true;
 }
 
@@ -277,7 +277,7 @@ rt::Task<Result<void>> LogLoader::recover() {
   LogState& log = *log_;
   const base::Offset first = log.segments.front()->base_offset;
   const base::Offset recovery_point =
-      log.is_metadata() ? first : found_.recovery_point.value_or(first);
+      log.is_metadata ? first : found_.recovery_point.value_or(first);
   log.recovery_point = std::max(recovery_point, first);
   CO_TRY(co_await load_producers(base::Offset(std::numeric_limits<std::int64_t>::max())));
   for (;;) {
@@ -291,7 +291,7 @@ rt::Task<Result<void>> LogLoader::recover() {
     LOG_WARN(logger_of(log), "storage", "cut {} bytes off the end of {}: they were not whole",
              torn_bytes_, log.path);
     log.store->loop->mark("torn tail cut");
-    if (log.is_metadata()) log.store->loop->mark("metadata log truncated");
+    if (log.is_metadata) log.store->loop->mark("metadata log truncated");
   }
   log.recovery_point = std::min(log.recovery_point, next_offset_);
   co_return Result<void>();
@@ -407,7 +407,7 @@ bool LogLoader::visit(const ScannedBatch& batch) {
                        .max_timestamp = header.max_timestamp,
                        .position = batch.position,
                        .size = batch.size},
-                      static_cast<std::uint64_t>(log.options.index_interval_bytes));
+                      static_cast<std::uint64_t>(log.options->index_interval_bytes));
   }
   const auto latest = log.epochs.latest();
   if (header.magic == record::kMagic2 && header.partition_leader_epoch >= base::LeaderEpoch(0) &&

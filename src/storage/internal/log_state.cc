@@ -11,9 +11,11 @@ namespace moldau::storage::internal {
 LogState::LogState(StoreState& owner, Committer& commits, LogSpec wanted)
     : store(&owner),
       committer(&commits),
-      spec(std::move(wanted)),
-      options(spec.options),
-      path(commits.directory().partition_path(spec.partition)),
+      partition(std::move(wanted.partition)),
+      topic_id(wanted.topic_id),
+      options(owner.share(wanted.options)),
+      path(commits.directory().partition_path(partition)),
+      is_metadata(wanted.is_metadata),
       gate(*owner.loop),
       epochs_mutex(*owner.loop),
       changed(*owner.loop) {}
@@ -74,8 +76,8 @@ void LogState::restart_offsets(base::Offset offset) {
 }
 
 void LogState::fail(Error cause) {
-  if (failure.has_value()) return;
-  failure = std::move(cause);
+  if (failed()) return;
+  failure = std::make_unique<Error>(std::move(cause));
   LOG_ERROR(store->loop->log(), "storage", "{}; {} accepts no more records until a restart",
             failure->message, path);
   store->loop->mark("log failed");
@@ -93,8 +95,12 @@ void LogState::drop_failed_tail() {
 }
 
 void LogState::remember_cursor(const ReadCursor& cursor) {
+  if (cursors.size() < kCursorsMax) {
+    cursors.push_back(cursor);
+    return;
+  }
   cursors[next_cursor] = cursor;
-  next_cursor = static_cast<std::uint8_t>((next_cursor + 1) % cursors.size());
+  next_cursor = static_cast<std::uint8_t>((next_cursor + 1) % kCursorsMax);
 }
 
 }  // namespace moldau::storage::internal

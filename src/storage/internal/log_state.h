@@ -4,7 +4,6 @@
 // written_end <= end; recovery_point <= durable_end.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,15 +49,15 @@ enum class CommitPhase : std::uint8_t {
 };
 
 struct LogState : TailOwner {
+  static constexpr std::size_t kCursorsMax = 4;
+
   LogState(StoreState& owner, Committer& commits, LogSpec wanted);
 
-  [[nodiscard]] bool is_metadata() const { return spec.is_metadata; }
-  [[nodiscard]] bool synced_writes() const {
-    return is_metadata() || options.sync == LogSync::kAck;
-  }
-  [[nodiscard]] const std::string& topic() const { return spec.partition.topic.value(); }
+  [[nodiscard]] bool failed() const { return failure != nullptr; }
+  [[nodiscard]] bool synced_writes() const { return is_metadata || options->sync == LogSync::kAck; }
+  [[nodiscard]] const std::string& topic() const { return partition.topic.value(); }
   [[nodiscard]] base::TopicIdPartition key() const {
-    return {.topic_id = spec.topic_id, .partition = spec.partition.partition};
+    return {.topic_id = topic_id, .partition = partition.partition};
   }
   [[nodiscard]] std::string file_path(base::Offset offset, std::string_view suffix) const;
 
@@ -85,8 +84,9 @@ struct LogState : TailOwner {
   Committer* committer;
   Log* log = nullptr;
   LogListener* listener = nullptr;
-  LogSpec spec;
-  LogOptions options;
+  base::TopicPartition partition;
+  base::TopicId topic_id;
+  std::shared_ptr<const LogOptions> options;  // shared by logs with the same ones
   std::string path;
 
   base::Offset log_start{0};
@@ -97,6 +97,7 @@ struct LogState : TailOwner {
   base::Offset high_watermark{0};
   base::Offset recovered_end{0};  // what is below was there at start
 
+  bool is_metadata = false;
   bool prepared = false;
   bool closing = false;        // appends are refused: it is about to be closed or removed
   bool changing_past = false;  // appends are refused: it is being truncated
@@ -104,7 +105,7 @@ struct LogState : TailOwner {
   bool directory_exists = false;
   std::uint64_t epochs_version = 0;  // grows with each change of `epochs`
   std::uint64_t epochs_saved = 0;
-  std::optional<Error> failure;
+  std::unique_ptr<Error> failure;  // what stopped the log
 
   // Names in the directory that changed, and how far those changes are durable.
   std::uint64_t names_version = 0;
@@ -125,10 +126,10 @@ struct LogState : TailOwner {
   std::size_t pending_bytes = 0;    // appended, not durable
   std::uint64_t listed_region = 0;  // 1 + the newest journal region whose list has this log
 
-  std::uint32_t reads = 0;        // tasks of callers that use the log
-  std::uint64_t truncations = 0;  // a read that waited compares
-  bool maintaining = false;       // a background task works on the rolled segments
-  std::array<ReadCursor, 4> cursors;
+  std::uint32_t reads = 0;          // tasks of callers that use the log
+  std::uint64_t truncations = 0;    // a read that waited compares
+  bool maintaining = false;         // a background task works on the rolled segments
+  std::vector<ReadCursor> cursors;  // at most kCursorsMax
   std::uint8_t next_cursor = 0;
   Gate gate;
   rt::Mutex epochs_mutex;  // one writer of leader-epoch-checkpoint

@@ -55,8 +55,8 @@ rt::Task<Result<void>> write_checkpoint(LogState& log) {
   const base::Offset offset = log.end;
   const base::SharedBytes snapshot = logstate::encode_producer_snapshot(log.producer_state());
   const std::uint64_t truncations = log.truncations;
-  while (log.durable_end < offset && !log.failure.has_value()) co_await log.changed.wait();
-  if (log.failure.has_value() || truncations != log.truncations) co_return Result<void>();
+  while (log.durable_end < offset && !log.failed()) co_await log.changed.wait();
+  if (log.failed() || truncations != log.truncations) co_return Result<void>();
   CO_TRY(co_await write_epochs(log));
   CO_TRY(co_await write_producer_snapshot(log, offset, snapshot, false));
   co_await remove_checkpoint_snapshots(log, offset);
@@ -68,7 +68,7 @@ rt::Task<> maintain(LogState& log) {
   rt::Semaphore& slots = log.store->maintenance;
   co_await slots.acquire(1);
   Result<void> outcome;
-  while (outcome && !log.failure.has_value()) {
+  while (outcome && !log.failed()) {
     if (rolled_is_written(log)) {
       outcome = co_await finish_one(log);
     } else if (checkpoint_is_due(log)) {
@@ -86,7 +86,7 @@ rt::Task<> maintain(LogState& log) {
 }  // namespace
 
 void start_maintenance(LogState& log) {
-  if (log.maintaining || log.failure.has_value()) return;
+  if (log.maintaining || log.failed()) return;
   if (!rolled_is_written(log) && !checkpoint_is_due(log)) return;
   if (log.changing_past || log.closing || !log.gate.try_enter()) return;
   log.maintaining = true;

@@ -15,12 +15,14 @@ void OpenFiles::add(Segment& segment, rt::FileRef file) {
   if (segment.file != nullptr) close(segment);
   segment.file = std::move(file);
   segment.open_in = this;
+  segment.used_in = period_;
   link_newest(segment);
   ++count_;
   if (count_ > files_max_ && oldest_ != &segment) close(*oldest_);
 }
 
 void OpenFiles::touch(Segment& segment) {
+  segment.used_in = period_;
   if (segment.file == nullptr || newest_ == &segment) return;
   unlink(segment);
   link_newest(segment);
@@ -32,6 +34,11 @@ void OpenFiles::close(Segment& segment) {
   segment.file.reset();
   segment.open_in = nullptr;
   --count_;
+}
+
+void OpenFiles::close_idle() {
+  while (oldest_ != nullptr && oldest_->used_in + 1 < period_) close(*oldest_);
+  ++period_;
 }
 
 void OpenFiles::unlink(Segment& segment) {

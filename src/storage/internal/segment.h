@@ -57,6 +57,7 @@ struct Segment {
 
   rt::FileRef file;
   OpenFiles* open_in = nullptr;  // while the file is open
+  std::uint32_t used_in = 0;     // OpenFiles' period
   Segment* newer = nullptr;
   Segment* older = nullptr;
 };
@@ -72,6 +73,8 @@ class OpenFiles {
   void add(Segment& segment, rt::FileRef file);
   void touch(Segment& segment);
   void close(Segment& segment);
+  // Closes what was not used since the call before the last one.
+  void close_idle();
   [[nodiscard]] std::size_t count() const { return count_; }
 
  private:
@@ -80,6 +83,7 @@ class OpenFiles {
 
   std::size_t files_max_;
   std::size_t count_ = 0;
+  std::uint32_t period_ = 2;
   Segment* newest_ = nullptr;
   Segment* oldest_ = nullptr;
 };

@@ -97,6 +97,15 @@ rt::Task<Result<void>> StorageState::write_offsets(const DataDirectory& director
   co_return Result<void>();
 }
 
+rt::Task<> StorageState::close_idle_files() {
+  constexpr base::Duration kPeriod = std::chrono::seconds(60);
+  while (co_await rt::sleep_for(loop(), kPeriod, scope.token())) {
+    for (const auto& store : stores) {
+      co_await rt::call(loop(), store->loop(), store->close_idle_files());
+    }
+  }
+}
+
 rt::Task<> StorageState::checkpoint_every(base::Duration interval, CheckpointFiles files) {
   while (co_await rt::sleep_for(loop(), interval, scope.token())) {
     for (std::size_t i = 0; i < directories.size(); ++i) {

@@ -74,6 +74,7 @@ struct StorageState final : CheckpointWriter {
   [[nodiscard]] rt::Task<Result<void>> write_file(std::size_t index, std::string_view name,
                                                   std::string content);
   [[nodiscard]] rt::Task<> checkpoint_every(base::Duration interval, CheckpointFiles files);
+  [[nodiscard]] rt::Task<> close_idle_files();
   [[nodiscard]] rt::Task<> retention_every(base::Duration interval);
   [[nodiscard]] rt::Task<> watch_space(std::size_t index);
   [[nodiscard]] rt::Task<> delete_leftovers(std::size_t index);

@@ -41,6 +41,9 @@ struct LogOffsets {
 
 [[nodiscard]] LogOffsets offsets_of(const LogState& log);
 
+// Index of the directory's committer, and the partition.
+using LogKey = std::pair<std::size_t, base::TopicPartition>;
+
 struct StoreState {
   StoreState(rt::Loop& on, LogStoreOptions with)
       : loop(&on),
@@ -56,6 +59,10 @@ struct StoreState {
   static constexpr std::size_t kMaintenanceMax = 8;
 
   [[nodiscard]] Committer& committer_for(const DataDirectory& directory);
+  [[nodiscard]] LogKey key_of(const DataDirectory& directory,
+                              const base::TopicPartition& partition) const;
+  // The same values in one place: thousands of logs have the same options.
+  [[nodiscard]] std::shared_ptr<const LogOptions> share(const LogOptions& wanted);
   // Remembers that the segment's index was loaded for a reader; lets go of the oldest such index.
   void keep_index(const SegmentRef& segment);
   // Of the logs that close_all() has closed.
@@ -73,13 +80,15 @@ struct StoreState {
   rt::Semaphore opening;
   rt::Semaphore maintenance;
   rt::Signal room;
-  std::vector<std::unique_ptr<Committer>> committers;
+  std::vector<std::shared_ptr<const LogOptions>> shared_options;  // the newest few
   // In order of directory and name, so that whatever walks them does so in the same order each
   // time.
-  std::map<std::pair<std::string, base::TopicPartition>, std::unique_ptr<Log>> logs;
+  std::map<LogKey, std::unique_ptr<Log>> logs;
   std::vector<std::pair<const DataDirectory*, LogOffsets>> closed;
   // Closed or removed by this process.
-  std::set<std::pair<std::string, base::TopicPartition>> opened_before;
+  std::set<LogKey> opened_before;
+  // After the logs: a killed process destroys its rounds in flight while their logs still are.
+  std::vector<std::unique_ptr<Committer>> committers;
   rt::Scope scope;
 };
 
