@@ -10,6 +10,8 @@ namespace {
 // Frames may pin this much more than four times the cached bytes before slices are copied.
 constexpr std::size_t kPinnedSlackBytes = std::size_t{4} << 20;
 constexpr std::size_t kPinnedFactor = 4;
+// Runs of batches of one log that are remembered; beyond it the oldest go although there is room.
+constexpr std::size_t kArrivalsMax = std::size_t{1} << 20;
 
 std::size_t cost(const TailBatch& batch) { return batch.size() + sizeof(TailBatch); }
 
@@ -35,11 +37,34 @@ void TailCache::add(TailOwner& owner, base::SharedBytes header, const record::St
   bytes_ += cost(entry);
   pinned_bytes_ += entry.pinned;
   owner.tail_.push_back(std::move(entry));
-  if (!arrivals_.empty() && arrivals_.back().owner == &owner) {
-    ++arrivals_.back().count;
-  } else {
-    arrivals_.push_back({.owner = &owner, .count = 1});
+  note_arrival(owner);
+}
+
+void TailCache::note_arrival(TailOwner& owner) {
+  if (owner.place_ == TailOwner::kNoPlace) {
+    if (free_places_.empty()) {
+      free_places_.push_back(static_cast<std::uint32_t>(places_.size()));
+      places_.emplace_back();
+    }
+    owner.place_ = free_places_.back();
+    free_places_.pop_back();
+    places_[owner.place_] = {.owner = &owner, .arrivals = 0};
   }
+  if (!arrivals_.empty() && arrivals_.back().place == owner.place_) {
+    ++arrivals_.back().count;
+    return;
+  }
+  arrivals_.push_back({.place = owner.place_, .count = 1});
+  ++places_[owner.place_].arrivals;
+}
+
+void TailCache::end_arrival(std::uint32_t place) {
+  arrivals_.pop_front();
+  Place& at = places_[place];
+  if (--at.arrivals > 0) return;
+  if (at.owner != nullptr) at.owner->place_ = TailOwner::kNoPlace;
+  at.owner = nullptr;
+  free_places_.push_back(place);
 }
 
 void TailCache::forget(const TailBatch& batch) {
@@ -60,21 +85,24 @@ void TailCache::drop_all(TailOwner& owner) {
     forget(owner.tail_.front());
     owner.tail_.pop_front();
   }
-  std::erase_if(arrivals_, [&](const Arrival& arrival) { return arrival.owner == &owner; });
+  if (owner.place_ != TailOwner::kNoPlace) places_[owner.place_].owner = nullptr;
+  owner.place_ = TailOwner::kNoPlace;
   last_block_ = nullptr;
 }
 
 void TailCache::trim() {
-  while (bytes_ > bytes_max_ && !arrivals_.empty()) {
+  const auto full = [this] { return bytes_ > bytes_max_ || arrivals_.size() > kArrivalsMax; };
+  while (full() && !arrivals_.empty()) {
     Arrival& oldest = arrivals_.front();
-    LogTail& tail = oldest.owner->tail_;
-    while (oldest.count > 0 && !tail.empty() && bytes_ > bytes_max_) {
-      if (tail.front().last_offset >= oldest.owner->evictable_below_) return;
-      forget(tail.front());
-      tail.pop_front();
+    TailOwner* owner = places_[oldest.place].owner;
+    while (owner != nullptr && oldest.count > 0 && !owner->tail_.empty() && full()) {
+      if (owner->tail_.front().last_offset >= owner->evictable_below_) return;
+      forget(owner->tail_.front());
+      owner->tail_.pop_front();
       --oldest.count;
     }
-    if (oldest.count == 0 || tail.empty()) arrivals_.pop_front();
+    const bool passed = owner == nullptr || oldest.count == 0 || owner->tail_.empty();
+    if (passed) end_arrival(oldest.place);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/ids.h"
@@ -45,7 +46,10 @@ class TailOwner {
 
  private:
   friend class TailCache;
+  static constexpr std::uint32_t kNoPlace = UINT32_MAX;
+
   LogTail tail_;
+  std::uint32_t place_ = kNoPlace;  // in the cache's list of owners
 };
 
 class TailCache {
@@ -65,17 +69,26 @@ class TailCache {
 
  private:
   struct Arrival {
-    TailOwner* owner;
-    std::uint64_t count;
+    std::uint32_t place;
+    std::uint32_t count;
+  };
+  // A log may go while arrivals of it are still queued: its place stays until they have passed.
+  struct Place {
+    TailOwner* owner = nullptr;
+    std::uint32_t arrivals = 0;
   };
 
   void forget(const TailBatch& batch);
+  void note_arrival(TailOwner& owner);
+  void end_arrival(std::uint32_t place);
 
   std::size_t bytes_max_;
   std::size_t bytes_ = 0;
   std::size_t pinned_bytes_ = 0;
   const void* last_block_ = nullptr;
   std::deque<Arrival> arrivals_;
+  std::vector<Place> places_;
+  std::vector<std::uint32_t> free_places_;
 };
 
 }  // namespace moldau::storage::internal
