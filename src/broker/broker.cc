@@ -221,11 +221,13 @@ rt::Task<StartResult<void>> Broker::register_controller() {
   const base::Instant deadline = loop0().now() + config_.controller.initial_registration_timeout;
   std::string last;
   while (loop0().now() < deadline && !scope_.stop_requested()) {
+    const std::uint64_t changes = controller_->leader_changes();
     const auto answer =
         co_await controller_channel_->call<wire::ControllerRegistrationResponse>(request);
     if (answer && answer->error_code == wire::ErrorCode::kNone) co_return {};
     last = answer ? std::string(name(answer->error_code)) : answer.error().message;
-    co_await rt::sleep_for(loop0(), kControllerRetry, scope_.token());
+    // At a start the quorum is most often about to have a leader.
+    co_await controller_->leader_changed(changes, kControllerRetry, scope_.token());
   }
   co_return std::unexpected("this controller could not register with the quorum's leader: " + last);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "raft/quorum_config.h"
 
 namespace moldau::broker {
@@ -109,7 +110,19 @@ void ControllerDriver::end_snapshot() {
   replayed_to_ = last;
 }
 
+rt::Task<> ControllerDriver::leader_changed(std::uint64_t seen, base::Duration patience,
+                                            rt::StopToken token) {
+  if (leader_changes_ != seen) co_return;
+  ASSERT(leader_wait_ == nullptr);
+  rt::TimedEvent change(*loop_, loop_->now() + patience);
+  leader_wait_ = &change;
+  co_await change.wait(token);
+  leader_wait_ = nullptr;
+}
+
 void ControllerDriver::handle_leader_change(const raft::LeaderAndEpoch& leader) {
+  ++leader_changes_;
+  if (leader_wait_ != nullptr) leader_wait_->set();
   if (core_.active()) {
     core_.deactivate();
     replayed_to_ = core_.last_offset();  // What was not committed is undone.

@@ -30,6 +30,10 @@ class ControllerDriver final : public RaftListener {
   rt::Task<> stop();
 
   [[nodiscard]] bool active() const { return core_.active(); }
+  // How often the lead was seen to change, and a wait for the next change after `seen` of them: for
+  // who was refused because nobody led yet.
+  [[nodiscard]] std::uint64_t leader_changes() const { return leader_changes_; }
+  rt::Task<> leader_changed(std::uint64_t seen, base::Duration patience, rt::StopToken token);
   [[nodiscard]] const metadata::Image& image() const { return core_.image(); }
   [[nodiscard]] const std::optional<std::string>& failed() const { return failed_; }
 
@@ -62,7 +66,9 @@ class ControllerDriver final : public RaftListener {
   base::LeaderEpoch epoch_{-1};   // while leading
   base::Offset replayed_to_{-1};  // last offset the core has seen, its own appends included
   std::optional<std::string> failed_;
-  rt::TimedEvent* pause_ = nullptr;  // of the upkeep task
+  std::uint64_t leader_changes_ = 0;
+  rt::TimedEvent* leader_wait_ = nullptr;  // of the one that waits for a change
+  rt::TimedEvent* pause_ = nullptr;        // of the upkeep task
   // A snapshot that is being loaded.
   std::optional<metadata::Delta> snapshot_;
   base::Offset snapshot_end_{-1};
