@@ -1,6 +1,6 @@
 # add_module(<name> [PARTS subfolders...] [DEPS modules...] [TEST_DEPS modules...]
 #            [PUBLIC_LIBS libs...] [PRIVATE_LIBS libs...]
-#            [SOURCES generated files...] [TEST_SOURCES files...] [TIER name])
+#            [SOURCES generated files...] [TEST_SOURCES files...] [TIER name] [OWN_FUZZERS])
 #
 # One module = one folder = one library.
 #   library <name>     every *.cc of the folder, of internal/ and of its PARTS, without tests, fuzz
@@ -9,7 +9,9 @@
 #                      that the module needs nothing else. Registered with ctest, label TIER
 #                      (default: unit)
 #   <name>_<x>_fuzz    from each <x>_fuzz.cc (LLVMFuzzerTestOneInput): a fuzzer in the fuzz preset;
-#                      in the others a program that replays the files named on its command line
+#                      in the others a program that replays the files named on its command line.
+#                      Under OWN_FUZZERS the list calls add_fuzzer() itself, for targets that need
+#                      a few files of a large module
 #   <name>_<x>_bench   from each <x>_bench.cc, a plain main() with the module linked; not in `all`
 # A module that is named in DEPS but does not exist yet is left out, so that modules can land in any
 # order.
@@ -35,6 +37,12 @@ function(add_test_binary name)
   target_link_libraries(${name} PRIVATE ${arg_LIBS} dep::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
   use_pch(${name})
+  # A test's own code runs once: optimising it costs more than it gains. What it tests is compiled
+  # as the preset says. The simulator's tests run for long, with code of both. (A precompiled
+  # header fits one level of optimisation only.)
+  if(NOT arg_TIER STREQUAL sim AND NOT MOLDAU_PCH)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_TIER})
   set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "${arg_TIER} ${name} ${arg_ARGS}")
@@ -51,7 +59,7 @@ function(glob_parts result suffix)
 endfunction()
 
 function(add_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER"
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_FUZZERS" "TIER"
                         "PARTS;DEPS;PUBLIC_LIBS;PRIVATE_LIBS;TEST_DEPS;SOURCES;TEST_SOURCES")
   if(NOT arg_TIER)
     set(arg_TIER unit)
@@ -86,24 +94,28 @@ function(add_module name)
   if(tests)
     add_test_binary(${name}_test TIER ${arg_TIER} SOURCES ${tests} DEPS ${name} ${arg_TEST_DEPS})
   endif()
-  add_fuzzers(${name} ${fuzzers})
+  if(NOT arg_OWN_FUZZERS)
+    foreach(source IN LISTS fuzzers)
+      cmake_path(GET source STEM stem)
+      add_fuzzer(${name}_${stem} SOURCES ${source} DEPS ${name})
+    endforeach()
+  endif()
   add_benchmarks(${name} ${benchmarks})
 endfunction()
 
-function(add_fuzzers module)
-  foreach(source IN LISTS ARGN)
-    cmake_path(GET source STEM stem)
-    set(target ${module}_${stem})
-    if(MOLDAU_FUZZ)
-      add_executable(${target} ${source})
-      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-      set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "fuzz ${target} ")
-    else()
-      add_executable(${target} ${source} ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.cc)
-    endif()
-    target_link_libraries(${target} PRIVATE ${module})
-    use_pch(${target})
-  endforeach()
+# add_fuzzer(<name> SOURCES files... DEPS modules...)
+function(add_fuzzer target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  if(MOLDAU_FUZZ)
+    add_executable(${target} ${arg_SOURCES})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY MOLDAU_TESTS "fuzz ${target} ")
+  else()
+    add_executable(${target} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.cc)
+  endif()
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  link_modules(${target} PRIVATE ${arg_DEPS})
+  use_pch(${target})
 endfunction()
 
 function(add_benchmarks module)
@@ -130,11 +142,11 @@ if(MOLDAU_PCH)
   target_compile_options(std_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 
-# add_program(<name> DEPS modules... [LIBS libs...])   A binary from every *.cc of its folder, put
-# into the root of the build folder; <name>_test from its *_test.cc with the other sources but
-# main.cc.
+# add_program(<name> DEPS modules... [LIBS libs...] [TEST_SOURCES files...])   A binary from every
+# *.cc of its folder, put into the root of the build folder; <name>_test from its *_test.cc and
+# TEST_SOURCES with the other sources but main.cc.
 function(add_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;LIBS;TEST_SOURCES")
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   list(REMOVE_ITEM sources "" ${tests})
@@ -150,7 +162,7 @@ function(add_program name)
   use_pch(${name})
   if(tests)
     list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
-    add_test_binary(${name}_test TIER unit SOURCES ${tests} ${sources} DEPS ${arg_DEPS}
-                    LIBS ${arg_LIBS})
+    add_test_binary(${name}_test TIER unit SOURCES ${tests} ${sources} ${arg_TEST_SOURCES}
+                    DEPS ${arg_DEPS} LIBS ${arg_LIBS})
   endif()
 endfunction()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Generates the C++ of the wire module from the schemas.
 
-generate.py --schemas DIR --out DIR   writes DIR/wire/*; a file that is the same keeps its time
+generate.py --schemas DIR --out DIR   writes DIR/wire/*; a file that is the same keeps its time, one
+                                      that no schema makes any more is removed
 generate.py --schemas DIR --check     only reads and checks the schemas
 """
 
@@ -39,7 +40,11 @@ def main() -> int:
         return 1
     if arguments.check or arguments.out is None:
         return 0
-    for name, text in outputs(messages).items():
+    wanted = outputs(messages)
+    for path in (arguments.out / "wire").rglob("*.*"):
+        if path.relative_to(arguments.out / "wire").as_posix() not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
         path = arguments.out / "wire" / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue

@@ -3,7 +3,7 @@
 # In a script:  source tools/build.sh; build PRESET [TARGET...]
 #
 # On a terminal ninja shows its own progress line; elsewhere each tenth of the way is one line.
-set -euo pipefail
+[ "${BASH_SOURCE[0]}" != "$0" ] || set -euo pipefail
 
 MOLDAU_ROOT=${MOLDAU_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 
@@ -23,7 +23,12 @@ show_tenths() {
 build() {
   local preset=$1 folder=$MOLDAU_ROOT/build/$1
   shift
-  local log=$folder/build.log
+  local log=$folder/build.log home
+  home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$folder/CMakeCache.txt" 2>/dev/null || true)
+  if [ -n "$home" ] && ! [ "$home" -ef "$MOLDAU_ROOT" ]; then
+    echo "build: $folder was configured in $home: configured anew" >&2
+    rm -rf "$folder"
+  fi
   mkdir -p "$folder"
   if ! [ -f "$folder/build.ninja" ]; then
     if ! (cd "$MOLDAU_ROOT" && cmake --preset "$preset") >"$log" 2>&1; then

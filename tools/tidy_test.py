@@ -52,7 +52,10 @@ CASES = {
     "test support in a product": ("testing", "src/shell/a.cc", '#include "shell/testing/a.h"\n'),
     "test support in a test": (None, "src/shell/a_test.cc", '#include "shell/testing/a.h"\n'),
     "header outside any module": ("layer", "src/core/a.cc", '#include "a.h"\n'),
+    "our header as a system's": ("layer", "src/core/a.cc", "#include <rt/loop.h>\n"),
     "folder without a row": ("layer", "src/other/a.cc", "int a;\n"),
+    "C++ outside the modules": ("layer", "tools/a.cc", "int a;\n"),
+    "what the build itself compiles": (None, "cmake/a.cc", "int a;\n"),
     "one header of a module": (None, "src/face/a.cc", '#include "shell/door.h"\n'),
     "another header of it": ("layer", "src/face/a.cc", '#include "shell/hall.h"\n'),
     "include in a comment": (None, "src/core/a.cc", '// #include "rt/loop.h"\n'),
@@ -116,6 +119,13 @@ CASES = {
     "hash table iterated in a shell": (
         None, "src/shell/a.cc",
         "std::unordered_map<int, int> seen;\nvoid f() {\n  for (auto& a : seen) g(a);\n}\n"),
+    "promise": ("ban", "src/shell/a.cc", "#include <future>\n"),
+    "flush at each line": ("ban", "src/core/a.cc", "void f(S& s) { s << std::endl; }\n"),
+    "text without a bound": ("ban", "src/core/a.cc", 'void f(char* a) { strcpy(a, "b"); }\n'),
+    "foreign logger": ("ban", "src/core/a.cc", "void f() { spdlog::info(1); }\n"),
+    "header of streams": ("ban", "src/shell/a.cc", "#include <iostream>\n"),
+    "header of streams in cmd": (None, "cmd/tool/a.cc", "#include <iostream>\n"),
+    "sockets": ("ban", "src/shell/a.cc", "#include <sys/socket.h>\n"),
     "reminder": ("reminder", "src/core/a.cc", f"// {REMINDER}: later\n"),
     "long file": ("file-length", "src/core/a.cc", "int a;\n" * 801),
     "file at the limit": (None, "src/core/a.cc", "int a;\n" * 800),
@@ -127,6 +137,10 @@ CASES = {
         "function-length", "src/core/a.cc",
         "namespace n {\nclass A {\n" + function(71) + "};\n}\n"),
     "long test": ("function-length", "src/core/a_test.cc", function(71, "TEST(A, B)")),
+    "long function for C": (
+        "function-length", "src/core/a_fuzz.cc", function(71, 'extern "C" int f(int a)')),
+    "long function in a block for C": (
+        "function-length", "src/core/a.cc", 'extern "C" {\n' + function(71) + "}\n"),
     "long constructor with braces": (
         "function-length", "src/core/a.cc", function(71, "A::A(int a) : b_{a}, c_{1}")),
     "long template": (
@@ -206,18 +220,31 @@ def run():
         change = lambda root, table=table: write(root, "docs/modules.md", table)  # noqa: E731
         yield name, "table", findings(change)
     yield "two parser files in console", "once", findings(twice("boost/beast/http.hpp", "console"))
-    yield "fmt's code in two files", "once", findings(twice("fmt/format-inl.h", "base"))
+    for header in tidy.bans.AT_MOST:
+        yield f"{header} in two files", "once", findings(twice(header, "base"))
+
+
+def never_planted(messages):
+    """Bans that no case above reaches: such a ban could be broken and nobody would see."""
+    for ban in [*tidy.bans.CALLS, *tidy.bans.INCLUDES]:
+        if not any(message.endswith(ban.instead) for message in messages):
+            yield ban
 
 
 def main():
     passed = failed = 0
+    messages = []
     for name, rule, found in run():
+        messages += [finding.message for finding in found]
         rules = {finding.rule for finding in found}
         if rules == ({rule} if rule else set()):
             passed += 1
         else:
             failed += 1
             print(f"FAIL {name}: expected {rule or 'nothing'}, found {[str(one) for one in found]}")
+    for ban in never_planted(messages):
+        failed += 1
+        print(f"FAIL no case plants the ban {ban.pattern}")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

@@ -1,5 +1,6 @@
 // moldau bench produce|consume|latency: load on a cluster, and what it did under it.
 #include <iostream>
+#include <map>
 #include <memory>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct BenchOptions {
   std::size_t in_flight = client::kIdempotentInFlightMax;
   std::size_t buffer_bytes = client::ProducerOptions{}.buffer_bytes_max;
   int acks = -1;
+  Spread spread = Spread::kSticky;
   bool plain = false;
   bool keep = false;
 };
@@ -58,6 +60,8 @@ LoadOptions share_of(const BenchOptions& options, std::size_t index) {
   load.record_bytes = options.size;
   load.partition_step = static_cast<std::int32_t>(options.clients);
   load.partition_first = static_cast<std::int32_t>(index);
+  load.client = static_cast<std::uint32_t>(index);
+  load.spread = options.spread;
   load.producer.acks = static_cast<std::int16_t>(options.acks);
   load.producer.idempotent = !options.plain;
   load.producer.compression = options.codec.compression();
@@ -223,6 +227,14 @@ void add_produce_options(CLI::App& command, BenchOptions& options) {
       .add_option("--partitions,-p", options.partitions, "Partitions of a topic that is created")
       ->capture_default_str();
   command.add_option("--size,-s", options.size, "Bytes of a record's value")->capture_default_str();
+  const std::map<std::string, Spread> spreads{{"sticky", Spread::kSticky},
+                                              {"round-robin", Spread::kRoundRobin}};
+  command
+      .add_option("--spread", options.spread,
+                  "Partitions: 'sticky', one until its batch is full, as records without keys; "
+                  "'round-robin', record by record, as keys spread them")
+      ->transform(CLI::CheckedTransformer(spreads).description(""))
+      ->type_name("sticky|round-robin");
   command.add_option("--rate", options.rate, "Records a second of all clients (0: no limit)")
       ->capture_default_str();
   command.add_option("--linger", options.linger_ms, "Milliseconds a batch waits")
@@ -252,6 +264,7 @@ CLI::App* add(CLI::App& bench_app, const char* name, const char* help, LoadTask 
       ->check(CLI::PositiveNumber);
   command->add_option("--cores", options->cores, "Threads that the clients share")
       ->capture_default_str();
+  command->footer(std::string("Example:\n  moldau bench ") + name + " --json");
   command->callback([options, task, name, &action] {
     action = [options, task, name] { return run_bench(*options, name, task); };
   });

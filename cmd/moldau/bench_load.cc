@@ -1,6 +1,7 @@
 #include "cmd/moldau/bench_load.h"
 
-#include <cstring>
+#include <algorithm>
+#include <optional>
 
 #include "base/endian.h"
 #include "client/consumer.h"
@@ -15,12 +16,34 @@ constexpr std::uint64_t kBurst = 256;
 constexpr auto kTick = std::chrono::milliseconds(1);
 constexpr auto kPollTime = std::chrono::milliseconds(200);
 constexpr auto kDrainTime = std::chrono::seconds(10);
-constexpr std::size_t kStampBytes = sizeof(std::int64_t);
+
+// What a value of an end-to-end load begins with; nobody else's records look like it.
+struct Stamp {
+  std::int64_t at = 0;  // on the loop's clock, nanoseconds
+  std::uint32_t client = 0;
+
+  static constexpr std::uint32_t kMagic = 0x4d6f'6c64;
+  static constexpr std::size_t kBytes = sizeof(at) + sizeof(client) + sizeof(kMagic);
+
+  void store(std::byte* to) const {
+    base::store_be(to, at);
+    base::store_be(to + sizeof(at), client);
+    base::store_be(to + sizeof(at) + sizeof(client), kMagic);
+  }
+  static std::optional<Stamp> load(const std::optional<base::Bytes>& value) {
+    if (!value || value->size() < kBytes) return std::nullopt;
+    const std::byte* from = value->data();
+    const Stamp stamp{.at = base::load_be<std::int64_t>(from),
+                      .client = base::load_be<std::uint32_t>(from + sizeof(at))};
+    const auto magic = base::load_be<std::uint32_t>(from + sizeof(at) + sizeof(client));
+    return magic == kMagic ? std::optional(stamp) : std::nullopt;
+  }
+};
 
 // Values are windows into text that compresses about as well as log lines do.
 class Payload {
  public:
-  Payload(std::size_t record_bytes, base::Rng& rng) : size_(std::max(record_bytes, kStampBytes)) {
+  Payload(std::size_t size, base::Rng& rng) : size_(size) {
     constexpr std::string_view kWords[] = {
         "order", "client", "2026-01-31", "status=", "shipped", "Praha", "amount:", "{\"id\":"};
     while (text_.size() < size_ + kWindow) {
@@ -29,10 +52,10 @@ class Payload {
       text_ += ' ';
     }
   }
-  // The value of record n, which starts with `stamp` when there is one.
-  base::Bytes value(std::uint64_t n, std::int64_t stamp = 0) {
+  // The value of record n, which starts with the stamp if there is one.
+  base::Bytes value(std::uint64_t n, const std::optional<Stamp>& stamp) {
     char* at = text_.data() + n * 37 % kWindow;
-    if (stamp != 0) base::store_be(reinterpret_cast<std::byte*>(at), stamp);
+    if (stamp) stamp->store(reinterpret_cast<std::byte*>(at));
     return base::as_bytes(std::string_view(at, size_));
   }
 
@@ -66,25 +89,39 @@ base::Instant instant_of(std::int64_t nanoseconds) {
   return base::Instant{base::Duration(nanoseconds)};
 }
 
-// Sends to the end of the load; the tag of a record is the instant at which it was due or sent.
-rt::Task<client::ClientResult<void>> send_all(rt::Loop& loop, client::Producer& producer,
+// Sends to the end of the load; the tag of a record is the instant at which it was due or sent. A
+// load with a rate ends with the last record that is due in its time, however late it leaves: to
+// leave out what a stall held up would flatter the latencies.
+rt::Task<client::ClientResult<void>> send_all(client::Cluster& cluster, client::Producer& producer,
                                               const LoadOptions& options, bool stamped) {
-  Payload payload(options.record_bytes, loop.rng());
+  rt::Loop& loop = cluster.loop();
+  const auto info = CO_TRY(co_await cluster.topic(options.topic));
+  const std::uint64_t partitions = info.partitions.size();
+  std::optional<base::PartitionIndex> partition;
+  Payload payload(stamped ? std::max(options.record_bytes, Stamp::kBytes) : options.record_bytes,
+                  loop.rng());
   const base::Instant start = loop.now();
   const Schedule schedule(start, options.rate);
-  for (std::uint64_t sent = 0; !over(options, sent, loop.now() - start);) {
+  const auto elapsed = [&](std::uint64_t sent) {
+    return (schedule.paced() ? schedule.due(sent) : loop.now()) - start;
+  };
+  for (std::uint64_t sent = 0; !over(options, sent, elapsed(sent));) {
     if (schedule.paced() && schedule.due(sent) > loop.now()) {
       co_await rt::sleep_until(loop, std::max(schedule.due(sent), loop.now() + kTick));
       continue;
     }
-    for (std::uint64_t i = 0; i < kBurst && !over(options, sent, base::Duration(0)); ++i, ++sent) {
+    for (std::uint64_t i = 0; i < kBurst && !over(options, sent, elapsed(sent)); ++i, ++sent) {
       if (schedule.paced() && schedule.due(sent) > loop.now()) break;
       const base::Instant at = schedule.paced() ? schedule.due(sent) : loop.now();
-      const std::int64_t stamp = at.since_start.count();
-      const record::NewRecord record{.value = payload.value(sent, stamped ? stamp : 0)};
-      const auto tag = static_cast<client::DeliveryTag>(stamp);
-      if (producer.try_send(options.topic, record, std::nullopt, tag)) continue;
-      CO_TRY(co_await producer.send(options.topic, record, std::nullopt, tag));
+      std::optional<Stamp> stamp;
+      if (stamped) stamp = {.at = at.since_start.count(), .client = options.client};
+      const record::NewRecord record{.value = payload.value(sent, stamp)};
+      const auto tag = static_cast<client::DeliveryTag>(at.since_start.count());
+      if (options.spread == Spread::kRoundRobin) {
+        partition = base::PartitionIndex(static_cast<std::int32_t>(sent % partitions));
+      }
+      if (producer.try_send(options.topic, record, partition, tag)) continue;
+      CO_TRY(co_await producer.send(options.topic, record, partition, tag));
     }
     co_await rt::sleep_until(loop, loop.now());
   }
@@ -114,7 +151,7 @@ rt::Task<LoadResult> produce_load(client::Cluster& cluster, LoadOptions options,
       last = now;
     }
   });
-  const auto sent = co_await send_all(loop, producer, options, false);
+  const auto sent = co_await send_all(cluster, producer, options, false);
   const auto flushed = co_await producer.flush();
   co_await producer.close();
   if (!sent) result.error = sent.error().message;
@@ -150,10 +187,12 @@ rt::Task<LoadResult> consume_load(client::Cluster& cluster, LoadOptions options,
     } else if (*batch) {
       record::RecordView record;
       std::uint64_t count = 0;
-      while ((*batch)->next(record).value_or(false)) {
+      auto more = (*batch)->next(record);
+      for (; more.value_or(false); more = (*batch)->next(record)) {
         ++count;
         result.bytes += record.value ? record.value->size() : 0;
       }
+      if (!more) well = std::unexpected(more.error());
       result.records += count;
       progress.records += count;
     }
@@ -170,8 +209,9 @@ namespace {
 
 // On a connection of its own: a fetch that waits for records holds up the answers behind it.
 struct Reading {
-  explicit Reading(const client::Cluster& like)
-      : cluster(like.loop(), like.options()), consumer(cluster, {}) {}
+  Reading(const client::Cluster& like, std::uint32_t of_client)
+      : client(of_client), cluster(like.loop(), like.options()), consumer(cluster, {}) {}
+  std::uint32_t client;
   client::Cluster cluster;
   client::Consumer consumer;
   Histogram latency;
@@ -195,15 +235,22 @@ rt::Task<> read_stamps(Reading& reading, Progress& progress) {
     if (!*batch) continue;
     record::RecordView record;
     const base::Instant now = loop.now();
-    while ((*batch)->next(record).value_or(false)) {
+    auto more = (*batch)->next(record);
+    for (; more.value_or(false); more = (*batch)->next(record)) {
+      const std::optional<Stamp> stamp = Stamp::load(record.value);
+      // Other clients of the load, and other programs, may write to the topic too.
+      if (!stamp || stamp->client != reading.client) continue;
       ++reading.seen;
       ++progress.records;
-      if (!record.value || record.value->size() < kStampBytes) continue;
-      const base::Instant at = instant_of(base::load_be<std::int64_t>(record.value->data()));
+      const base::Instant at = instant_of(stamp->at);
       if (at < reading.measured_from) continue;
       reading.latency.add(now - at);
       ++reading.records;
       reading.last = now;
+    }
+    if (!more) {
+      reading.error = more.error().message;
+      co_return;
     }
   }
 }
@@ -215,7 +262,7 @@ rt::Task<LoadResult> end_to_end_load(client::Cluster& cluster, LoadOptions optio
   rt::Loop& loop = cluster.loop();
   LoadResult result;
   std::uint64_t delivered = 0;
-  Reading reading(cluster);
+  Reading reading(cluster, options.client);
   const auto assigned =
       co_await reading.consumer.assign(options.topic, {}, {.kind = client::StartAt::Kind::kLatest});
   if (!assigned) {
@@ -229,7 +276,7 @@ rt::Task<LoadResult> end_to_end_load(client::Cluster& cluster, LoadOptions optio
   reading.measured_from = reading.last = loop.now() + options.warmup;
   rt::Scope scope(loop);
   scope.spawn(read_stamps(reading, progress));
-  const auto sent = co_await send_all(loop, producer, options, true);
+  const auto sent = co_await send_all(cluster, producer, options, true);
   const auto flushed = co_await producer.flush();
   const base::Instant drained = loop.now() + kDrainTime;
   while (reading.seen < delivered && reading.error.empty() && loop.now() < drained) {

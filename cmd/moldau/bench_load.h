@@ -13,6 +13,10 @@
 
 namespace moldau::cmd {
 
+// Where a record goes: one partition until its batch is full, as records without keys do, or each
+// partition in turn, as keys spread records evenly.
+enum class Spread : std::uint8_t { kSticky, kRoundRobin };
+
 struct LoadOptions {
   base::TopicName topic;
   client::ProducerOptions producer;
@@ -21,8 +25,10 @@ struct LoadOptions {
   base::Duration warmup{0};    // what happens before is not measured
   double rate = 0;             // records a second; 0: as fast as it goes
   std::size_t record_bytes = 1024;
+  Spread spread = Spread::kSticky;
   std::int32_t partition_step = 1;   // a reader takes one of so many partitions,
   std::int32_t partition_first = 0;  // from this one on
+  std::uint32_t client = 0;          // among those that share the topic
 };
 
 struct LoadResult {

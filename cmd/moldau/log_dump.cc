@@ -274,6 +274,7 @@ int run_dump(const LogDumpOptions& options) {
 void add_log(CLI::App& app, Action& action) {
   CLI::App* log = app.add_subcommand("log", "Look into the files of a data directory");
   log->require_subcommand(1);
+  log->footer("Example:\n  moldau log dump data/hello-0 --records");
   auto options = std::make_shared<LogDumpOptions>();
   CLI::App* command = log->add_subcommand(
       "dump", "Print segments, indexes, producer snapshots, metadata snapshots, checkpoints");

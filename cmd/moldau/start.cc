@@ -42,24 +42,14 @@ struct StartOptions {
 };
 
 rt::Task<bool> format_first_time(rt::Loop& loop, const config::BrokerConfig& config) {
-  const auto empty = co_await broker::is_unformatted(loop, config);
-  if (!empty) {
-    LOG_ERROR(loop.log(), "server", "{}", empty.error());
-    co_return false;
-  }
-  if (!*empty) co_return true;
-  broker::FormatRequest request{.cluster_id = broker::random_cluster_id(loop)};
-  request.standalone = config.quorum.voters.empty() && config.is_controller;
-  request.no_initial_controllers = config.quorum.voters.empty() && !config.is_controller;
-  const std::string cluster_id = request.cluster_id;
-  const auto formatted = co_await broker::format_node(loop, config, std::move(request));
+  const auto formatted = co_await broker::format_first_start(loop, config);
   if (!formatted) {
     LOG_ERROR(loop.log(), "server", "{}", formatted.error());
     co_return false;
   }
   for (const std::string& directory : formatted->formatted) {
     LOG_INFO(loop.log(), "server", "formatted the empty data directory {} for the new cluster {}",
-             directory, cluster_id);
+             directory, formatted->cluster_id);
   }
   co_return true;
 }
@@ -84,6 +74,27 @@ rt::Task<> wait_for_signal(io::Runtime& runtime, broker::Broker& node, rt::StopT
 
 // False when something went wrong.
 rt::Task<bool> serve(broker::Broker& node, rt::Loop& loop, rt::Event& end, rt::Scope& scope) {
+  bool failed = false;
+  const auto started = co_await node.start();
+  if (!started && end.is_set()) {
+    LOG_INFO(loop.log(), "server", "stopped while starting");
+    co_return true;
+  }
+  if (!started) {
+    LOG_ERROR(loop.log(), "server", "cannot start: {}", started.error());
+    co_return false;
+  }
+  scope.spawn(wait_for_failure(node, scope.token(), end, failed));
+  co_await end.wait();
+  LOG_INFO(loop.log(), "server", "shutting down");
+  co_await scope.stop_and_join();
+  co_return !failed;
+}
+
+// The console is there first: it tells what a long start is at, and a port that is taken is told
+// before there are clients. It is gone before the node's parts are.
+rt::Task<bool> serve_with_console(broker::Broker& node, rt::Loop& loop, rt::Event& end,
+                                  rt::Scope& scope) {
   broker::NodeAdmin admin(node);
   std::optional<console::Console> console;
   if (const auto& http = node.config().network.http) {
@@ -94,13 +105,9 @@ rt::Task<bool> serve(broker::Broker& node, rt::Loop& loop, rt::Event& end, rt::S
       co_return false;
     }
   }
-  bool failed = false;
-  scope.spawn(wait_for_failure(node, scope.token(), end, failed));
-  co_await end.wait();
-  LOG_INFO(loop.log(), "server", "shutting down");
+  const bool well = co_await serve(node, loop, end, scope);
   if (console) co_await console->stop();
-  co_await scope.stop_and_join();
-  co_return !failed;
+  co_return well;
 }
 
 rt::Task<int> run_node(io::Runtime& runtime, const config::LoadedConfig& loaded) {
@@ -113,13 +120,7 @@ rt::Task<int> run_node(io::Runtime& runtime, const config::LoadedConfig& loaded)
   rt::Event end(loop);
   rt::Scope scope(loop);
   scope.spawn(wait_for_signal(runtime, node, scope.token(), end));
-  const auto started = co_await node.start();
-  bool well = started.has_value();
-  if (well) {
-    well = co_await serve(node, loop, end, scope);
-  } else {
-    LOG_ERROR(loop.log(), "server", "cannot start: {}", started.error());
-  }
+  const bool well = co_await serve_with_console(node, loop, end, scope);
   co_await scope.stop_and_join();
   co_await node.stop();
   LOG_INFO(loop.log(), "server", "stopped");
@@ -137,6 +138,7 @@ int start(const StartOptions& options) {
   runtime_options.log_level = kLevels.at(options.log_level);
   runtime_options.send_buffer_bytes = loaded->config.network.send_buffer_bytes;
   runtime_options.receive_buffer_bytes = loaded->config.network.receive_buffer_bytes;
+  runtime_options.listen_backlog = loaded->config.network.listen_backlog;
   runtime_options.handle_signals = true;
   auto runtime = io::Runtime::create(runtime_options);
   if (!runtime) {

@@ -243,17 +243,20 @@ void add_topic(CLI::App& app, Action& action) {
   auto listed = std::make_shared<TopicOptions>();
   command = add(*topic, "list", "List topics", listed, list, action);
   command->add_flag("--internal", listed->internal, "Internal topics too");
+  command->footer("Example:\n  moldau topic list --json");
 
   auto told = std::make_shared<TopicOptions>();
   command =
       add(*topic, "describe", "Show partitions, replicas and settings", told, describe, action);
   command->add_option("name", told->names, "Names of the topics")->required();
   command->add_flag("--offsets", told->offsets, "First and next offset of each partition");
+  command->footer("Example:\n  moldau topic describe orders --offsets");
 
   auto gone = std::make_shared<TopicOptions>();
   command = add(*topic, "delete", "Delete topics and their records", gone, remove, action);
   command->add_option("name", gone->names, "Names of the topics")->required();
   command->add_flag("--if-exists", gone->unless_there, "A topic that is not there is no error");
+  command->footer("Example:\n  moldau topic delete orders --if-exists");
 }
 
 }  // namespace moldau::cmd

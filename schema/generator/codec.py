@@ -44,7 +44,9 @@ def get_value(field: Field, tagged: bool = False) -> str:
         if field.is_optional:
             tag = "true" if tagged else "false"
             return f"get_nullable_struct(in, {value}, {types.nullable(field)}, {tag}, version);"
-        return f"get(in, {value}, version);"
+        # A tag may come twice: nothing of the first one stays, as in Kafka.
+        reset = f"{value} = {{}}; " if tagged else ""
+        return f"{reset}get(in, {value}, version);"
     if field.is_optional:
         return f"get_nullable(in, {value}, {flexible}, {types.nullable(field)});"
     return f"get(in, {value}, {flexible});"

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 from generator.model import MAX_VERSION, Field, Message, SchemaError, Struct
-from generator.types import SCALARS, struct_name
+from generator.types import SCALARS, STRINGS, UUIDS, struct_name
 
 KINDS = {
     "request", "response", "header", "data", "metadata", "tiered",
     "group_key", "group_value", "transaction_key", "transaction_value", "share_key", "share_value",
 }
+WITHOUT_DEFAULT = STRINGS | UUIDS | {"bytes", "records", "error_code"}
 FIELD_LINE = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*): "
     r"(?P<open>\[)?(?P<type>[A-Za-z][A-Za-z0-9_]*)(?(open)\])"
@@ -138,6 +139,7 @@ class Parser:
         if match["nullable"]:
             null_from = match["null_from"]
             field.nullable_from = int(null_from[:-1]) if null_from else field.versions[0]
+        self.check_default(field)
         if not set(range(field.versions[0], field.versions[1] + 1)) <= set(
                 range(parent.versions[0], parent.versions[1] + 1)):
             raise self.error(f"{field.name} has versions that {parent.name} has not")
@@ -146,6 +148,17 @@ class Parser:
         parent.fields.append(field)
         if field.type_name not in SCALARS and self.next_indent() > indent:
             stack.append((indent + 2, self.add_struct(field.type_name, field.versions)))
+
+    def check_default(self, field):
+        """Only numbers, true, and null where it is allowed: others the generator would drop."""
+        if field.default == "null":
+            good = field.nullable_from is not None
+        else:
+            good = field.default is None or (
+                field.type_name in SCALARS and not field.is_array
+                and field.type_name not in WITHOUT_DEFAULT)
+        if not good:
+            raise self.error(f"{field.name} cannot have the default {field.default}")
 
     def words(self, field, words, parent):
         values = iter(words)

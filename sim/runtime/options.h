@@ -39,6 +39,12 @@ struct DiskFaults {
   std::uint32_t sync_errors = 0;
   // Every delay times this.
   std::uint32_t slowness = 1;
+  // Files with this in their path are unlike the others: their writes and syncs take so much
+  // longer, or their syncs fail. Empty: none.
+  std::string odd_path;
+  base::Duration odd_write_lag{0};
+  base::Duration odd_sync_lag{0};
+  bool odd_sync_fails = false;
 };
 
 struct DiskOptions {

@@ -17,12 +17,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "sim/runtime/internal/event_queue.h"
+#include "sim/runtime/internal/last_words.h"
 #include "sim/runtime/options.h"
 
 namespace moldau::sim {
@@ -105,11 +107,26 @@ class Simulation {
   [[nodiscard]] bool outside() const { return running_ == nullptr && !off_loop_; }
   void run_off_loop(const std::function<void()>& function);
 
+  // While it lives the world acts (a network, say), not the loop whose job runs.
+  class Outside {
+   public:
+    explicit Outside(Simulation& simulation)
+        : simulation_(&simulation), running_(std::exchange(simulation.running_, nullptr)) {}
+    Outside(const Outside&) = delete;
+    Outside& operator=(const Outside&) = delete;
+    ~Outside() { simulation_->running_ = running_; }
+
+   private:
+    Simulation* simulation_;
+    SimLoop* running_;
+  };
+
  private:
   bool step_before(base::Instant end);
   void run_job();
 
   Options options_;
+  LastWords last_words_{*this};
   base::Rng driver_rng_;
   base::Rng scheduling_rng_;
   base::Rng delay_rng_;

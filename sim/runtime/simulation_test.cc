@@ -1,12 +1,14 @@
 // The world itself: order, time, work off the loops, determinism, livelocks.
 #include "sim/runtime/simulation.h"
 
+#include <csignal>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/assert.h"
 #include "rt/call.h"
 #include "rt/scope.h"
 #include "rt/sleep.h"
@@ -247,6 +249,27 @@ TEST(Simulation, RunsUntilAConditionOrALimit) {
   EXPECT_TRUE(world.run_until([&] { return done; }, 200ms));
   world.run_for(1h);
   EXPECT_GE(world.now().since_start, 1h);
+}
+
+// Regression: a world that ended in an ASSERT or a signal did not say which one it was.
+TEST(SimulationDeathTest, AnAssertionNamesTheSeed) {
+  EXPECT_DEATH(
+      {
+        Simulation other({.seed = 4});
+        Simulation world({.seed = 42});
+        world.after(3ms, [] { base::assertion_failed("planted", __FILE__, __LINE__); });
+        world.run_for(1s);
+      },
+      "planted.*\n.*seed 42, after 1 steps and 3000 us\n.*seed 4,");
+}
+
+TEST(SimulationDeathTest, ASignalNamesTheSeed) {
+  EXPECT_DEATH(
+      {
+        Simulation world({.seed = 43});
+        (void)raise(SIGSEGV);
+      },
+      "seed 43,");
 }
 
 rt::Task<> spin(rt::Loop& loop) {

@@ -7,8 +7,9 @@
 
 namespace moldau::sim {
 
-BrokerProcess::BrokerProcess(Simulation& world, Node& node, config::BrokerConfig config)
-    : world_(&world), node_(&node), config_(std::move(config)) {}
+BrokerProcess::BrokerProcess(Simulation& world, Node& node, config::BrokerConfig config,
+                             broker::Guards guards)
+    : world_(&world), node_(&node), config_(std::move(config)), guards_(guards) {}
 
 BrokerProcess::~BrokerProcess() {
   if (running() && node_->alive()) crash(CrashKind::kProcess);
@@ -17,23 +18,14 @@ BrokerProcess::~BrokerProcess() {
 void BrokerProcess::start() {
   serving_ = false;
   failure_.reset();
-  broker_ = std::make_unique<broker::Broker>(node_->loops(), config_);
+  broker_ = std::make_unique<broker::Broker>(node_->loops(), config_, guards_);
   scope_ = std::make_unique<rt::Scope>(node_->loop(0));
   watching_ = std::make_unique<rt::Scope>(node_->loop(0));
   scope_->spawn(run());
 }
 
 rt::Task<bool> BrokerProcess::format() {
-  rt::Loop& loop = node_->loop(0);
-  const auto empty = co_await broker::is_unformatted(loop, config_);
-  if (!empty) {
-    failure_ = empty.error();
-    co_return false;
-  }
-  if (!*empty) co_return true;
-  broker::FormatRequest request{.cluster_id = broker::random_cluster_id(loop)};
-  request.standalone = config_.quorum.voters.empty();
-  const auto formatted = co_await broker::format_node(loop, config_, std::move(request));
+  const auto formatted = co_await broker::format_first_start(node_->loop(0), config_);
   if (!formatted) failure_ = formatted.error();
   co_return formatted.has_value();
 }

@@ -18,7 +18,8 @@ namespace moldau::sim {
 
 class BrokerProcess {
  public:
-  BrokerProcess(Simulation& world, Node& node, config::BrokerConfig config);
+  BrokerProcess(Simulation& world, Node& node, config::BrokerConfig config,
+                broker::Guards guards = {});
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
   ~BrokerProcess();
@@ -45,6 +46,7 @@ class BrokerProcess {
   Simulation* world_;
   Node* node_;
   config::BrokerConfig config_;
+  broker::Guards guards_;
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<rt::Scope> scope_;
   std::unique_ptr<rt::Scope> watching_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "base/hash.h"
@@ -40,8 +41,10 @@ std::string value_of(std::string_view partition, RecordName name, std::size_t by
   return value;
 }
 
-RecordName PartitionLedger::send(std::int32_t producer) {
-  return {.producer = producer, .number = senders_[producer].sent++};
+RecordName PartitionLedger::send(std::int32_t producer, Promise promise) {
+  Sender& sender = senders_[producer];
+  sender.promise = promise;
+  return {.producer = producer, .number = sender.sent++};
 }
 
 void PartitionLedger::acknowledge(RecordName record, std::optional<base::Offset> offset) {
@@ -77,6 +80,17 @@ void PartitionLedger::told(base::Offset durable, base::Offset earliest, base::Of
   earliest_ = std::max(earliest_, earliest);
 }
 
+void PartitionLedger::cut(base::Offset end) {
+  known_.erase(known_.lower_bound(end), known_.end());
+  for (auto& [producer, sender] : senders_) {
+    std::erase_if(sender.acknowledged,
+                  [end](const auto& one) { return one.second && *one.second >= end; });
+    sender.sent = sender.acknowledged.empty() ? 0 : sender.acknowledged.rbegin()->first + 1;
+  }
+  acknowledged_end_ = std::min(acknowledged_end_, end);
+  latest_ = std::min(latest_, end);
+}
+
 void PartitionLedger::check_whole(const std::vector<Read>& reads, base::Offset start,
                                   bool all_settled) {
   base::Offset next = start;
@@ -88,56 +102,70 @@ void PartitionLedger::check_whole(const std::vector<Read>& reads, base::Offset s
     next = read.offset + 1;
     see(read.offset, read.record);
   }
-  check_order(reads);
+  check_order(reads, start);
   check_acknowledged(reads, start);
-  if (!all_settled || start > base::Offset(0)) return;
-  std::int64_t sent = 0;
-  for (const auto& [producer, sender] : senders_) sent += sender.sent;
-  if (std::cmp_not_equal(sent, reads.size())) {
-    problem(std::to_string(sent) + " records were sent, " + std::to_string(reads.size()) +
-            " are there");
-  }
+  if (all_settled && start == base::Offset(0)) check_all_there(reads);
 }
 
-// A producer's records come in the order of sending, each once and none left out.
-void PartitionLedger::check_order(const std::vector<Read>& reads) {
+bool PartitionLedger::exactly_once(std::int32_t producer) const {
+  const auto sender = senders_.find(producer);
+  return sender == senders_.end() || sender->second.promise == Promise::kExactlyOnce;
+}
+
+// An idempotent producer's records come in the order of sending, each once and none left out.
+void PartitionLedger::check_order(const std::vector<Read>& reads, base::Offset start) {
   std::map<std::int32_t, std::int64_t> last;
   for (const Read& read : reads) {
+    const auto sender = senders_.find(read.record.producer);
+    if (sender == senders_.end() || read.record.number >= sender->second.sent) {
+      problem(text_of(read.record) + " was never sent");
+    }
+    if (!exactly_once(read.record.producer)) continue;
     const auto [at, first] = last.emplace(read.record.producer, read.record.number);
-    if (first) continue;
-    if (read.record.number != at->second + 1) {
+    if (first && (start > base::Offset(0) || read.record.number == 0)) continue;
+    const std::int64_t before = first ? -1 : at->second;
+    if (read.record.number != before + 1) {
       problem(text_of(read.record) + " at offset " + text_of(read.offset) + " follows number " +
-              std::to_string(at->second) + " of its producer");
+              std::to_string(before) + " of its producer");
     }
     at->second = read.record.number;
-  }
-  for (const auto& [producer, number] : last) {
-    const auto sender = senders_.find(producer);
-    if (sender == senders_.end() || number >= sender->second.sent) {
-      problem("record " + std::to_string(producer) + ":" + std::to_string(number) +
-              " was never sent");
-    }
   }
 }
 
 void PartitionLedger::check_acknowledged(const std::vector<Read>& reads, base::Offset start) {
-  std::map<std::pair<std::int32_t, std::int64_t>, base::Offset> at;
+  std::map<base::Offset, RecordName> there;
+  std::set<std::pair<std::int32_t, std::int64_t>> names;
   for (const Read& read : reads) {
-    at.emplace(std::pair(read.record.producer, read.record.number), read.offset);
+    there.emplace(read.offset, read.record);
+    names.emplace(read.record.producer, read.record.number);
   }
   for (const auto& [producer, sender] : senders_) {
     for (const auto& [number, offset] : sender.acknowledged) {
       if (start > base::Offset(0) && (!offset || *offset < start)) continue;
       const RecordName record{.producer = producer, .number = number};
-      const auto found = at.find(std::pair(producer, number));
-      if (found == at.end()) {
+      if (!names.contains({producer, number})) {
         problem(text_of(record) + " was acknowledged" +
                 (offset ? " at offset " + text_of(*offset) : std::string()) + " and is lost");
-      } else if (offset && found->second != *offset) {
+        continue;
+      }
+      const auto found = offset ? there.find(*offset) : there.end();
+      if (offset && (found == there.end() || found->second != record)) {
         problem(text_of(record) + " was acknowledged at offset " + text_of(*offset) +
-                " and is at " + text_of(found->second));
+                " and is elsewhere");
       }
     }
+  }
+}
+
+void PartitionLedger::check_all_there(const std::vector<Read>& reads) {
+  std::int64_t sent = 0;
+  for (const auto& [producer, sender] : senders_) {
+    if (sender.promise == Promise::kExactlyOnce) sent += sender.sent;
+  }
+  const auto found = std::ranges::count_if(
+      reads, [this](const Read& read) { return exactly_once(read.record.producer); });
+  if (sent != found) {
+    problem(std::to_string(sent) + " records were sent, " + std::to_string(found) + " are there");
   }
 }
 

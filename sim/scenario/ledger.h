@@ -33,6 +33,13 @@ class Problems {
   std::vector<std::string> texts_;
 };
 
+// What a producer was promised for its records.
+enum class Promise : std::uint8_t {
+  kExactlyOnce,  // idempotent: each once, in order
+  kAtLeastOnce,  // without a producer id: what is acknowledged is there, it may be repeated
+  kNothing,      // acks=0
+};
+
 // A record as the scenario names it: who sent it, and which one of that producer's records to this
 // partition it is, from 0.
 struct RecordName {
@@ -56,12 +63,14 @@ class PartitionLedger {
   [[nodiscard]] const std::string& name() const { return name_; }
 
   // The next record of this producer.
-  RecordName send(std::int32_t producer);
+  RecordName send(std::int32_t producer, Promise promise = Promise::kExactlyOnce);
   // The offset is missing when the broker only said that it knows the batch.
   void acknowledge(RecordName record, std::optional<base::Offset> offset);
   void see(base::Offset offset, RecordName record);
   // What ListOffsets answered to a question that was asked when `durable` was the acknowledged end.
   void told(base::Offset durable, base::Offset earliest, base::Offset latest);
+  // Somebody who was entitled to it cut the log back to `end`: what was there is forgotten.
+  void cut(base::Offset end);
   // After the last acknowledged record.
   [[nodiscard]] base::Offset acknowledged_end() const { return acknowledged_end_; }
 
@@ -75,12 +84,15 @@ class PartitionLedger {
 
  private:
   struct Sender {
+    Promise promise = Promise::kExactlyOnce;
     std::int64_t sent = 0;
     std::map<std::int64_t, std::optional<base::Offset>> acknowledged;
   };
   void problem(const std::string& text) { problems_->add(name_ + ": " + text); }
-  void check_order(const std::vector<Read>& reads);
+  void check_order(const std::vector<Read>& reads, base::Offset start);
   void check_acknowledged(const std::vector<Read>& reads, base::Offset start);
+  void check_all_there(const std::vector<Read>& reads);
+  [[nodiscard]] bool exactly_once(std::int32_t producer) const;
 
   std::string name_;
   Problems* problems_;

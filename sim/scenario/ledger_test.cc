@@ -68,6 +68,36 @@ TEST_F(LedgerTest, EndsAndStartsThatGoBackAreFound) {
   EXPECT_EQ(problems.texts().size(), 2U);
 }
 
+TEST_F(LedgerTest, AFirstRecordThatIsMissingIsFound) {
+  PartitionLedger other("topic-1", problems);
+  for (int i = 0; i < 2; ++i) (void)other.send(0);
+  other.check_whole({{Offset(0), {0, 1}}}, Offset(0), false);
+  EXPECT_FALSE(problems.empty());
+}
+
+TEST_F(LedgerTest, ARecordThatNobodySentIsFound) {
+  log.check_whole({whole[0], whole[1], {Offset(2), {0, 2}}}, Offset(0), false);
+  EXPECT_FALSE(problems.empty());
+}
+
+TEST_F(LedgerTest, OnlyAProducerWithoutAnIdMayRepeatItself) {
+  PartitionLedger other("topic-1", problems);
+  const RecordName name = other.send(3, Promise::kAtLeastOnce);
+  other.acknowledge(name, Offset(1));
+  other.check_whole({{Offset(0), name}, {Offset(1), name}}, Offset(0), true);
+  EXPECT_TRUE(problems.empty()) << problems.texts().front();
+  other.check_whole({{Offset(0), name}}, Offset(0), true);
+  EXPECT_EQ(problems.texts().size(), 1U) << "it was acknowledged at offset 1";
+}
+
+TEST_F(LedgerTest, WhatWasCutIsForgottenAndMayNotComeBack) {
+  log.cut(Offset(1));
+  log.check_whole({whole[0]}, Offset(0), true);
+  EXPECT_TRUE(problems.empty()) << problems.texts().front();
+  log.check_whole(whole, Offset(0), true);
+  EXPECT_FALSE(problems.empty());
+}
+
 TEST(RecordNames, AreReadBack) {
   const RecordName name{.producer = 3, .number = 41};
   EXPECT_EQ(name_of(key_of(name)), name);

@@ -20,6 +20,11 @@ constexpr base::Duration kPollTime = 100ms;
 // A reader that follows starts again after so many batches, on average.
 constexpr std::uint64_t kBatchesBeforeNewStart = 300;
 constexpr std::uint64_t kRecordsInDeletedTopicMax = 60;
+constexpr int kSharedBatches = 5;
+// The producer of what somebody else wrote.
+constexpr std::int32_t kOthers = 1'000;
+// More than a record and its batch take beside key and value.
+constexpr std::size_t kOverheadBytesMax = 100;
 
 client::ClusterOptions cluster_options(const rt::Endpoint& bootstrap, std::string name) {
   client::ClusterOptions options;
@@ -58,8 +63,9 @@ PartitionLedger& Workload::ledger(const base::TopicName& topic, base::PartitionI
   return ledgers_.try_emplace(name, name, *problems_).first->second;
 }
 
-void Workload::take(const client::Delivery& delivery, std::int32_t producer, int generation) {
-  PartitionLedger& log = ledger(delivery.topic, delivery.partition, generation);
+void Workload::take(const client::Delivery& delivery, Sending sending) {
+  if (sending.promise == Promise::kNothing) return;
+  PartitionLedger& log = ledger(delivery.topic, delivery.partition, sending.generation);
   if (!delivery.base_offset) {
     problems_->add(log.name() +
                    ": a batch was not delivered: " + text_of(delivery.base_offset.error()));
@@ -70,7 +76,7 @@ void Workload::take(const client::Delivery& delivery, std::int32_t producer, int
   for (const client::DeliveryTag tag : delivery.tags) {
     std::optional<base::Offset> offset;
     if (*delivery.base_offset >= base::Offset(0)) offset = *delivery.base_offset + index++;
-    log.acknowledge({.producer = producer, .number = static_cast<std::int64_t>(tag)}, offset);
+    log.acknowledge({.producer = sending.number, .number = static_cast<std::int64_t>(tag)}, offset);
   }
 }
 
@@ -101,13 +107,16 @@ void Workload::take(client::ConsumedBatch& batch, int generation,
   }
 }
 
-void Workload::start() {
-  run_task(*world_, node_->loop(1), create_all(), kPatience);
+void Workload::create_topics() {
   front_ = std::make_unique<rt::Scope>(node_->loop(0));
   back_ = std::make_unique<rt::Scope>(node_->loop(1));
-  producing_ = options_.producers;
-  running_ = options_.producers + 3;
-  for (std::size_t i = 0; i < options_.producers; ++i) {
+  back_->spawn(create_all());
+}
+
+void Workload::start() {
+  producing_ = options_.producers.size();
+  running_ = producing_ + 3;
+  for (std::size_t i = 0; i < options_.producers.size(); ++i) {
     front_->spawn(produce(static_cast<std::int32_t>(i), rng_.fork()));
   }
   back_->spawn(follow(rng_.fork()));
@@ -118,7 +127,9 @@ void Workload::start() {
 rt::Task<> Workload::create_all() {
   client::Cluster cluster(node_->loop(1), cluster_options(options_.bootstrap, "creator"));
   for (const WorkloadTopic& topic : options_.topics) co_await create(cluster, topic);
+  co_await create(cluster, options_.shared_topic);
   co_await cluster.close();
+  created_ = true;
 }
 
 rt::Task<bool> Workload::create(client::Cluster& cluster, WorkloadTopic topic) {
@@ -140,10 +151,14 @@ rt::Task<bool> Workload::create(client::Cluster& cluster, WorkloadTopic topic) {
 
 // --- Producers ----------------------------------------------------------------------------------
 
-client::ProducerOptions Workload::producer_options() const {
+client::ProducerOptions Workload::producer_options(const WorkloadProducer& producer) const {
   client::ProducerOptions options;
+  options.acks = producer.acks;
+  options.idempotent = producer.promise == Promise::kExactlyOnce;
+  options.compression.codec = producer.codec;
   options.batch_bytes = options_.batch_bytes;
   options.buffer_bytes_max = options_.buffer_bytes;
+  options.in_flight_max = options_.in_flight_max;
   options.linger = options_.linger;
   options.delivery_timeout = kPatience;
   options.request_timeout = 2s;
@@ -151,11 +166,11 @@ client::ProducerOptions Workload::producer_options() const {
 }
 
 rt::Task<bool> Workload::send(client::Producer& producer, const WorkloadTopic& topic,
-                              std::int32_t number, int generation, base::Rng& rng) {
+                              Sending sending, base::Rng& rng) {
   const base::PartitionIndex partition(
       static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(topic.partitions))));
-  PartitionLedger& log = ledger(topic.name, partition, generation);
-  const RecordName name = log.send(number);
+  PartitionLedger& log = ledger(topic.name, partition, sending.generation);
+  const RecordName name = log.send(sending.number, sending.promise);
   const std::string key = key_of(name);
   const std::string value = value_of(log.name(), name, options_.value_bytes_max);
   const auto sent = co_await producer.send(
@@ -171,13 +186,15 @@ rt::Task<> Workload::produce(std::int32_t number, base::Rng rng) {
   rt::Loop& loop = node_->loop(0);
   client::Cluster cluster(loop,
                           cluster_options(options_.bootstrap, "producer" + std::to_string(number)));
-  client::Producer producer(cluster, producer_options(),
-                            [this, number](const auto& delivery) { take(delivery, number, 0); });
+  const WorkloadProducer& kind = options_.producers[static_cast<std::size_t>(number)];
+  const Sending sending{.number = number, .promise = kind.promise};
+  client::Producer producer(cluster, producer_options(kind),
+                            [this, sending](const auto& delivery) { take(delivery, sending); });
   std::optional<base::ProducerId> id;
   bool well = true;
   while (well && !enough()) {
     const WorkloadTopic& topic = options_.topics[rng.below(options_.topics.size())];
-    well = co_await send(producer, topic, number, 0, rng);
+    well = co_await send(producer, topic, sending, rng);
     if (rng.chance(1, 2)) {
       const auto pause = rng.below(static_cast<std::uint64_t>(options_.pause_max.count()) + 1);
       co_await rt::sleep_for(loop, base::Duration(static_cast<std::int64_t>(pause)));
@@ -239,7 +256,7 @@ void Workload::check_follows(const base::TopicPartition& partition,
                              std::map<base::TopicPartition, base::Offset>& next) {
   for (const PartitionLedger::Read& read : reads) {
     const auto [at, first] = next.emplace(partition, read.offset);
-    const bool jumps = loses_old_records(partition.topic) && read.offset > at->second;
+    const bool jumps = retained(partition.topic) != nullptr && read.offset > at->second;
     if (read.offset != at->second && !jumps) {
       problems_->add(partition.to_string() + ": a reader got offset " +
                      std::to_string(read.offset.value()) + " where " +
@@ -249,9 +266,9 @@ void Workload::check_follows(const base::TopicPartition& partition,
   }
 }
 
-bool Workload::loses_old_records(const base::TopicName& name) const {
+const WorkloadTopic* Workload::retained(const base::TopicName& name) const {
   const auto at = std::ranges::find(options_.topics, name, &WorkloadTopic::name);
-  return at != options_.topics.end() && at->loses_old_records;
+  return at != options_.topics.end() && at->retention_bytes ? &*at : nullptr;
 }
 
 rt::Task<> Workload::watch_ends(base::Rng rng) {
@@ -288,7 +305,8 @@ rt::Task<> Workload::watch_ends_of(client::Cluster& cluster, const WorkloadTopic
 client::ConsumerOptions Workload::consumer_options() {
   client::ConsumerOptions options;
   options.wait_max = 100ms;
-  options.out_of_range = client::OutOfRange::kFail;
+  // Retention may take what is about to be read; elsewhere a step back to the start is noticed.
+  options.out_of_range = client::OutOfRange::kEarliest;
   return options;
 }
 
@@ -312,13 +330,13 @@ rt::Task<> Workload::come_and_go(base::Rng rng) {
 }
 
 rt::Task<bool> Workload::fill(client::Cluster& cluster, int generation, base::Rng& rng) {
-  client::Producer producer(cluster, producer_options(), [this, generation](const auto& delivery) {
-    take(delivery, 0, generation);
-  });
+  const Sending sending{.number = 0, .generation = generation};
+  client::Producer producer(cluster, producer_options(options_.producers.front()),
+                            [this, sending](const auto& delivery) { take(delivery, sending); });
   bool well = true;
   const std::uint64_t records = rng.below(kRecordsInDeletedTopicMax);
   for (std::uint64_t i = 0; i < records && well; ++i) {
-    well = co_await send(producer, options_.deleted_topic, 0, generation, rng);
+    well = co_await send(producer, options_.deleted_topic, sending, rng);
   }
   well = (co_await producer.flush()).has_value() && well;
   co_await producer.close();
@@ -339,6 +357,38 @@ rt::Task<bool> Workload::remove(client::Cluster& cluster) {
   if (result || result.error().code == wire::ErrorCode::kUnknownTopicOrPartition) co_return true;
   problems_->add("cannot delete " + name.value() + ": " + text_of(result.error()));
   co_return false;
+}
+
+// --- A partition that others write to as well ---------------------------------------------------
+
+void Workload::write_shared() { run_task(*world_, node_->loop(1), fill_shared(), kPatience); }
+
+rt::Task<> Workload::fill_shared() {
+  client::Cluster cluster(node_->loop(1), cluster_options(options_.bootstrap, "sharer"));
+  const Sending sending{.number = 0};
+  client::Producer producer(cluster, producer_options(options_.producers.front()),
+                            [this, sending](const auto& delivery) { take(delivery, sending); });
+  base::Rng rng = rng_.fork();
+  for (int i = 0; i < kSharedBatches; ++i) {
+    co_await send(producer, options_.shared_topic, sending, rng);
+    co_await producer.flush();  // What failed was reported with its delivery.
+  }
+  co_await producer.close();
+  co_await cluster.close();
+}
+
+Workload::OthersRecord Workload::others_record() const {
+  const RecordName name{.producer = kOthers, .number = 0};
+  const std::string partition = options_.shared_topic.name.value() + "-0";
+  return {.name = name,
+          .key = key_of(name),
+          .value = value_of(partition, name, options_.value_bytes_max)};
+}
+
+void Workload::others_wrote(base::Offset end, bool appended) {
+  PartitionLedger& log = ledger(options_.shared_topic.name, base::PartitionIndex(0));
+  log.cut(end);
+  if (appended) log.acknowledge(log.send(kOthers), end);
 }
 
 // --- Everything, from the start -----------------------------------------------------------------
@@ -364,15 +414,41 @@ rt::Task<> Workload::read_all(client::Cluster& cluster, std::vector<WorkloadTopi
       problems_->add("reading everything: " + text_of(polled.error()));
       break;
     }
-    if (*polled) take(**polled, generation, &reads[(*polled)->partition()]);
+    if (!*polled) continue;
+    auto& records = reads[(*polled)->partition()];
+    const std::size_t before = records.size();
+    take(**polled, generation, &records);
+    const bool jumped = before > 0 && before < records.size() &&
+                        records[before].offset > records[before - 1].offset + 1;
+    // The log's start has passed what was read before.
+    if (jumped && retained((*polled)->partition().topic) != nullptr) {
+      records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(before));
+    }
   }
   if (loop.now() >= end) problems_->add("reading everything does not come to its end");
   co_await consumer.close();
   for (const auto& [id, records] : reads) {
-    const bool from_zero = !loses_old_records(id.topic) || records.empty();
-    ledger(id.topic, id.partition, generation)
-        .check_whole(records, from_zero ? base::Offset(0) : records.front().offset, all_settled);
+    const WorkloadTopic* topic = retained(id.topic);
+    const bool from_zero = topic == nullptr || records.empty();
+    PartitionLedger& log = ledger(id.topic, id.partition, generation);
+    log.check_whole(records, from_zero ? base::Offset(0) : records.front().offset, all_settled);
+    if (!from_zero) check_retained(*topic, log, records);
   }
+}
+
+// Retention keeps at least so many bytes, less what a crash took off the other end. Counted here is
+// the most that the records can take on the disk.
+void Workload::check_retained(const WorkloadTopic& topic, const PartitionLedger& log,
+                              const std::vector<PartitionLedger::Read>& reads) {
+  if (reads.front().offset == base::Offset(0)) return;
+  node_->loop(1).mark("log start moved");
+  std::size_t bytes = 0;
+  for (const PartitionLedger::Read& read : reads) {
+    bytes += value_of(log.name(), read.record, options_.value_bytes_max).size() + kOverheadBytesMax;
+  }
+  if (bytes >= *topic.retention_bytes / 2) return;
+  problems_->add(log.name() + ": retention left at most " + std::to_string(bytes) + " bytes of " +
+                 std::to_string(*topic.retention_bytes));
 }
 
 void Workload::verify(bool all_settled) {
@@ -381,7 +457,9 @@ void Workload::verify(bool all_settled) {
 
 rt::Task<> Workload::verify_all(bool all_settled) {
   client::Cluster cluster(node_->loop(1), cluster_options(options_.bootstrap, "verifier"));
-  co_await read_all(cluster, options_.topics, 0, all_settled);
+  std::vector<WorkloadTopic> topics = options_.topics;
+  topics.push_back(options_.shared_topic);
+  co_await read_all(cluster, std::move(topics), 0, all_settled);
   for (const WorkloadTopic& topic : options_.topics) co_await watch_ends_of(cluster, topic);
   co_await cluster.close();
 }

@@ -1,5 +1,6 @@
 // Admin is what a node shows of itself to its HTTP console: a snapshot of its state and totals,
-// taken loop by loop. It changes nothing. Called on loop 0.
+// taken loop by loop. It changes nothing. Called on loop 0, from before the node starts until
+// before it stops: what is not there yet is left empty.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@ namespace moldau::broker {
 struct ShardSnapshot {
   RequestStats requests;
   storage::LogStoreStats storage;
+  rt::LoopStats loop;
   std::size_t partitions = 0;
   std::size_t partitions_opening = 0;
   std::size_t connections = 0;
@@ -43,8 +45,10 @@ class Admin {
  public:
   virtual ~Admin() = default;
   [[nodiscard]] virtual rt::Task<NodeSnapshot> snapshot() = 0;
-  // Clients are served.
+  // Clients are served; a node without a broker takes part in its quorum.
   [[nodiscard]] virtual bool ready() const = 0;
+  // What the node is at until then: "opening the data directories".
+  [[nodiscard]] virtual std::string_view stage() const = 0;
   // Name of an API for a label; empty when there is none with that key.
   [[nodiscard]] virtual std::string_view api_name(std::int16_t key) const = 0;
 };

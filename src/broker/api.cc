@@ -22,14 +22,24 @@ const Api* find_api(std::int16_t key, ListenerKind listener) {
   return found->on(listener) != nullptr ? &*found : nullptr;
 }
 
+std::size_t decoded_bytes_max(const Request& request) {
+  const std::size_t dense = kDecodedBytesPerFrameByte * request.frame.size();
+  const std::size_t free = request.share == nullptr ? 0 : request.share->free_bytes();
+  return std::min(std::max({dense, free, kDecodedBytesMin}), wire::kDecodedBytesDefault);
+}
+
+base::Milliseconds32 throttle_of(const Shard& shard, const RequestContext& context,
+                                 std::size_t request_bytes) {
+  if (context.listener->kind == ListenerKind::kController) return base::Milliseconds32(0);
+  return shard.quotas().throttle(context, request_bytes);
+}
+
 Answer refuse_malformed(Shard& shard, const RequestContext& context, const wire::Reader& in) {
-  const auto status = in.status();
   LOG_WARN(shard.loop().log(), "network",
            "closing the connection from {}: malformed request, api key {} version {}, at byte {} "
            "of its body: {}",
            context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
-           context.api_version, in.error_position(),
-           status ? std::string_view("bytes left over") : to_string(status.error()));
+           context.api_version, in.error_position(), to_string(in.status().error()));
   return {.frame = std::nullopt, .close = true};
 }
 

@@ -4,11 +4,14 @@
 // here, once. Handlers run on the loop of the connection.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 
 #include "base/bytes.h"
+#include "broker/network/frame_budget.h"
 #include "broker/request_context.h"
 #include "rt/task.h"
 #include "wire/api_key.h"
@@ -25,6 +28,11 @@ struct Answer {
   std::optional<base::ByteChain> frame;
   // The request was unreadable, or the protocol asks to hang up.
   bool close = false;
+  // Says that this node is not the active controller: who forwarded the request looks for the one
+  // that is.
+  bool not_controller = false;
+  // How long the connection is not read after this (quotas).
+  base::Milliseconds32 throttle{0};
 };
 
 // A request as it came: `body_from` is where the request's body starts in the frame.
@@ -32,6 +40,8 @@ struct Request {
   RequestContext context;
   base::SharedBytes frame;
   std::size_t body_from = 0;
+  // What the frame holds of the loop's budget, until the answer is sent; null in some tests.
+  FrameBudget::Share* share = nullptr;
 };
 
 using Serve = rt::Task<Answer> (*)(Shard& shard, Request request);
@@ -63,10 +73,34 @@ void encode_response_header(const RequestContext& context, wire::Writer& out);
 template <class Response>
 Answer answer(Shard& shard, const RequestContext& context, const Response& response);
 
+// An answer's block takes at most this much at once; it grows when more has to be copied into it.
+inline constexpr std::size_t kAnswerBlockBytes = std::size_t{64} << 10;
+
 // Decodes, handles, encodes: the `serve` of a row.
 template <class RequestType, class Response,
           rt::Task<Response> (*kHandle)(Shard&, RequestContext, RequestType)>
 rt::Task<Answer> serve(Shard& shard, Request request);
+
+// A decoded request may take this many times its frame, or what is free in the loop's budget if
+// that is more. The densest honest requests (topics with names of a few bytes) stay well below.
+inline constexpr std::size_t kDecodedBytesPerFrameByte = 32;
+inline constexpr std::size_t kDecodedBytesMin = std::size_t{64} << 10;
+
+// The budget of decoded bytes of one request.
+[[nodiscard]] std::size_t decoded_bytes_max(const Request& request);
+// Decodes the body; what it took counts against the loop's budget like the frame, so that many
+// connections cannot grow without end. Bytes that are left over are ignored, as Kafka does. False
+// when it is malformed.
+template <class RequestType>
+[[nodiscard]] bool decode_body(const Request& request, wire::Reader& in, RequestType& message) {
+  if (!decode(message, request.context.api_version, in)) return false;
+  if (request.share != nullptr) request.share->add(in.decoded_bytes());
+  return true;
+}
+
+// Asks the quotas. Requests of controllers and brokers are not slowed down.
+[[nodiscard]] base::Milliseconds32 throttle_of(const Shard& shard, const RequestContext& context,
+                                               std::size_t request_bytes);
 
 // A frame that is not what its header claims: logged once with the peer; the connection is closed,
 // as Kafka does.
@@ -77,12 +111,27 @@ rt::Task<Answer> serve(Shard& shard, Request request);
 
 template <class Response>
 Answer answer(Shard& shard, const RequestContext& context, const Response& response) {
-  wire::Writer out(encoded_size(response, context.api_version) + sizeof(std::int64_t));
+  // Records are not copied into the block: most of a large answer needs no room in it.
+  const std::size_t size = encoded_size(response, context.api_version) + sizeof(std::int64_t);
+  wire::Writer out(std::min(size, kAnswerBlockBytes));
   encode_response_header(context, out);
   encode(response, context.api_version, out);
   auto frame = out.finish();
   if (!frame) return refuse_unencodable(shard, context, frame.error());
-  return {.frame = std::move(*frame), .close = false};
+  return {.frame = std::move(*frame), .close = false, .not_controller = false};
+}
+
+// The answer to a request of so many bytes, with what the quotas say to it.
+template <class Response>
+Answer throttled_answer(Shard& shard, const RequestContext& context, std::size_t request_bytes,
+                        Response& response) {
+  const base::Milliseconds32 throttle = throttle_of(shard, context, request_bytes);
+  if constexpr (requires { response.throttle_time_ms; }) {
+    if (throttle.count() > 0) response.throttle_time_ms = throttle;
+  }
+  Answer answered = answer(shard, context, response);
+  answered.throttle = throttle;
+  return answered;
 }
 
 template <class RequestType, class Response,
@@ -90,13 +139,13 @@ template <class RequestType, class Response,
 rt::Task<Answer> serve(Shard& shard, Request request) {
   RequestType message;
   {
-    wire::Reader in(request.frame.slice(request.body_from));
-    if (!decode(message, request.context.api_version, in) || !in.done()) {
+    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+    if (!decode_body(request, in, message)) {
       co_return refuse_malformed(shard, request.context, in);
     }
   }
-  const Response response = co_await kHandle(shard, request.context, std::move(message));
-  co_return answer(shard, request.context, response);
+  Response response = co_await kHandle(shard, request.context, std::move(message));
+  co_return throttled_answer(shard, request.context, request.frame.size(), response);
 }
 
 }  // namespace moldau::broker

@@ -38,12 +38,18 @@ class Authorizer {
   virtual ~Authorizer() = default;
   [[nodiscard]] virtual bool authorize(const RequestContext& context, Operation operation,
                                        ResourceType type, std::string_view name) const = 0;
+  // Whether there is some resource of the type on which the principal may do it.
+  [[nodiscard]] virtual bool authorize_any(const RequestContext& context, Operation operation,
+                                           ResourceType type) const = 0;
 };
 
 class AllowAll final : public Authorizer {
  public:
   [[nodiscard]] bool authorize(const RequestContext&, Operation, ResourceType,
                                std::string_view) const override {
+    return true;
+  }
+  [[nodiscard]] bool authorize_any(const RequestContext&, Operation, ResourceType) const override {
     return true;
   }
 };

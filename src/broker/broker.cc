@@ -1,9 +1,11 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/result.h"
 #include "broker/quorum/open_quorum.h"
+#include "broker/random_uuid.h"
 #include "controller/bootstrap.h"
 #include "metadata/metadata_version.h"
 #include "rt/call.h"
@@ -20,6 +22,7 @@ constexpr base::Duration kShutdownPatience = 30s;
 constexpr base::Duration kQuorumPatience = 2s;
 constexpr base::Duration kFailureLook = 200ms;
 constexpr base::Duration kControllerRetry = 50ms;
+constexpr base::Duration kRefusalLogPause = 10s;
 
 std::unexpected<std::string> sentence(const storage::Error& error) {
   return std::unexpected(error.message);
@@ -31,13 +34,6 @@ const ListenerInfo* find_listener(const std::vector<std::unique_ptr<Server>>& se
     if (server->listener().name == name) return &server->listener();
   }
   return nullptr;
-}
-
-base::Uuid random_uuid(rt::Loop& loop) {
-  std::array<std::uint64_t, 1> seed{};
-  loop.fill_random(std::as_writable_bytes(std::span(seed)));
-  base::Rng rng(seed[0]);
-  return base::Uuid::random(rng);
 }
 
 template <class Listener>
@@ -78,8 +74,14 @@ rt::Task<> serve_here(Server& server) {
 
 }  // namespace
 
-Broker::Broker(rt::Loops loops, config::BrokerConfig config)
-    : loops_(loops), config_(std::move(config)), scope_(*loops.front()) {
+Broker::Broker(rt::Loops loops, config::BrokerConfig config, Guards guards)
+    : loops_(loops),
+      config_(std::move(config)),
+      guards_(guards),
+      connection_limits_(config_.network.connections),
+      scope_(*loops.front()) {
+  if (guards_.authorizer == nullptr) guards_.authorizer = &allow_all_;
+  if (guards_.quotas == nullptr) guards_.quotas = &no_quotas_;
   for (rt::Loop* loop : loops_) shards_.push_back(std::make_unique<Shard>(*this, *loop));
   std::vector<Shard*> shards;
   for (const auto& shard : shards_) shards.push_back(shard.get());
@@ -87,24 +89,49 @@ Broker::Broker(rt::Loops loops, config::BrokerConfig config)
       loop0(), std::move(shards),
       MetadataPublisher::Options{.node_id = config_.node_id,
                                  .layers = &config_.layers,
-                                 .applied = [this](base::Offset offset) {
-                                   if (lifecycle_ != nullptr) lifecycle_->applied(offset);
-                                 }});
+                                 .broker_configs =
+                                     [this](const config::Layers& layers) {
+                                       connection_limits_ = config::resolve_connections(layers);
+                                     },
+                                 .applied =
+                                     [this](base::Offset offset) {
+                                       if (lifecycle_ != nullptr) lifecycle_->applied(offset);
+                                     }});
 }
 
 Broker::~Broker() = default;
 
 rt::Task<StartResult<void>> Broker::start() {
+  struct Watch {
+    static rt::Task<> over(Broker& broker, rt::StopToken token, std::string& why) {
+      why = co_await broker.failure(token);
+      if (!why.empty()) broker.abort_start();
+    }
+  };
+  std::string why;
+  rt::Scope watching(loop0());
+  watching.spawn(Watch::over(*this, watching.token(), why));
+  auto started = co_await bring_up();
+  co_await watching.stop_and_join();
+  if (!why.empty()) co_return std::unexpected(std::move(why));
+  co_return started;
+}
+
+rt::Task<StartResult<void>> Broker::bring_up() {
   incarnation_ = random_uuid(loop0());
+  stage_ = "opening its data directories";
   CO_TRY(co_await open_storage());
   CO_TRY(co_await bind(config_.network.controller_listeners,
                        config_.network.advertised_controller_listeners, ListenerKind::kController));
   CO_TRY(co_await bind(config_.network.broker_listeners,
                        config_.network.advertised_broker_listeners, ListenerKind::kBroker));
+  stage_ = "recovering the metadata log, and the journal of what was not in the segments";
   CO_TRY(co_await open_quorum());
   CO_TRY(co_await serve(ListenerKind::kController));
+  stage_ = "waiting for the metadata quorum";
   if (config_.is_controller) CO_TRY(co_await register_controller());
   if (config_.is_broker) CO_TRY(co_await start_broker());
+  serving_.store(true, std::memory_order_release);
   LOG_INFO(loop0().log(), "server", "[KafkaRaftServer nodeId={}] Kafka Server started",
            config_.node_id);
   co_return {};
@@ -118,6 +145,10 @@ rt::Task<StartResult<void>> Broker::open_storage() {
   options.sync =
       config_.log.sync == config::LogSync::kOs ? storage::LogSync::kOs : storage::LogSync::kAck;
   options.store.tail_cache_bytes_max = static_cast<std::size_t>(config_.log.tail_cache_bytes);
+  if (config_.log.page_cache_bytes >= 0) {
+    options.store.page_cache_bytes_max =
+        static_cast<std::size_t>(config_.log.page_cache_bytes) / loops_.size();
+  }
   options.journal_bytes_max = static_cast<std::size_t>(config_.log.journal_bytes);
   options.recovery_point_interval = config_.log.recovery_checkpoint_interval;
   options.log_start_interval = config_.log.start_offset_checkpoint_interval;
@@ -176,6 +207,7 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   }
   parts.cluster_id = cluster_id_;
   raft_ = CO_TRY(co_await broker::open_quorum(loop0(), *storage_, config_, std::move(parts)));
+  CO_TRY(check_quorum(config_, *storage_, *raft_));
   storage::JournalEvidence evidence = CO_TRY(co_await raft_->journal_evidence(config_.node_id));
   evidence.incarnation = incarnation_;
   const auto recovered = co_await storage_->recover(evidence);
@@ -193,6 +225,7 @@ rt::Task<StartResult<void>> Broker::open_quorum() {
   client::ChannelOptions channel;
   channel.client_id = "moldau-" + std::to_string(config_.node_id.value());
   channel.request_timeout = config_.network.request_timeout;
+  channel.connect_timeout = config_.network.connection_setup_timeout;
   controller_channel_ = std::make_unique<ControllerChannel>(
       loop0(),
       [this]() -> std::optional<rt::Endpoint> {
@@ -225,6 +258,8 @@ rt::Task<StartResult<void>> Broker::register_controller() {
     const auto answer =
         co_await controller_channel_->call<wire::ControllerRegistrationResponse>(request);
     if (answer && answer->error_code == wire::ErrorCode::kNone) co_return {};
+    // Below metadata.version 15 there are no such registrations.
+    if (answer && answer->error_code == wire::ErrorCode::kUnsupportedVersion) co_return {};
     last = answer ? std::string(name(answer->error_code)) : answer.error().message;
     // At a start the quorum is most often about to have a leader.
     co_await controller_->leader_changed(changes, kControllerRetry, scope_.token());
@@ -270,19 +305,20 @@ rt::Task<StartResult<void>> Broker::start_broker() {
       loop0(), *controller_channel_,
       LifecycleOptions{.id = config_.node_id,
                        .registration = registration(),
-                       .heartbeat_interval = config_.controller.broker_heartbeat_interval});
+                       .heartbeat_interval = config_.controller.broker_heartbeat_interval,
+                       .start_patience = config_.controller.initial_registration_timeout});
   producer_ids_ = std::make_unique<ProducerIds>(loop0(), *controller_channel_, config_.node_id,
                                                 [this] { return lifecycle_->broker_epoch(); });
   lifecycle_->applied(publisher_->image_offset());
   lifecycle_->start();
-  co_await lifecycle_->caught_up(scope_.token());
-  if (scope_.stop_requested()) co_return std::unexpected("stopped while starting");
+  CO_TRY(co_await lifecycle_->reach(LifecycleState::kRecovery, scope_.token()));
+  stage_ = "opening its partitions, and waiting for the controller to let clients in";
   storage_->start();
+  co_await shards_.front()->set_strays_aside();
   publisher_->go_live();
   co_await publisher_->wait_applied();
   lifecycle_->set_ready();
-  co_await lifecycle_->running(scope_.token());
-  if (scope_.stop_requested()) co_return std::unexpected("stopped while starting");
+  CO_TRY(co_await lifecycle_->reach(LifecycleState::kRunning, scope_.token()));
   CO_TRY(co_await serve(ListenerKind::kBroker));
   serving_.store(true, std::memory_order_release);
   co_return {};
@@ -343,24 +379,39 @@ const ListenerInfo* Broker::listener(std::string_view name) const {
   return find_listener(servers_, name);
 }
 
-bool Broker::admit(const std::string& host) {
-  const auto& network = config_.network;
-  const auto found = network.connections_per_address_overrides.find(host);
-  const std::int32_t max = found == network.connections_per_address_overrides.end()
-                               ? network.connections_per_address_max
-                               : found->second;
+std::optional<base::Duration> Broker::admit(const std::string& host) {
+  const config::ConnectionLimits& limits = connection_limits_;
+  const auto found = limits.per_address_overrides.find(host);
+  const std::int32_t max =
+      found == limits.per_address_overrides.end() ? limits.per_address_max : found->second;
   std::int32_t& from_host = connections_by_host_[host];
-  if (connections_ >= network.connections_max || from_host >= max) {
-    LOG_WARN(loop0().log(), "network",
-             "closing a new connection from {}: {} connections in all, {} from there; raise "
-             "max.connections or max.connections.per.ip if that is wanted",
-             host, connections_, from_host);
+  if (connections_ >= limits.count_max || from_host >= max) {
+    log_refusal(host, from_host);
     if (from_host == 0) connections_by_host_.erase(host);
-    return false;
+    return std::nullopt;
   }
   ++from_host;
   ++connections_;
-  return true;
+  if (limits.a_second_max == std::numeric_limits<std::int32_t>::max()) return base::Duration(0);
+  // As many as the rate says at once, then one each interval.
+  const base::Instant now = loop0().now();
+  const base::Duration interval = base::Duration(1s) / std::max(limits.a_second_max, 1);
+  next_admission_ = std::max(next_admission_, now - base::Duration(1s)) + interval;
+  return std::max(next_admission_ - now, base::Duration(0));
+}
+
+// Who is refused tries again at once: one line each few seconds says enough.
+void Broker::log_refusal(const std::string& host, std::int32_t from_host) {
+  ++refusals_;
+  const base::Instant now = loop0().now();
+  if (refusal_logged_ != base::Instant{} && now - refusal_logged_ < kRefusalLogPause) return;
+  LOG_WARN(loop0().log(), "network",
+           "closing a new connection from {} ({} refused since the last such line): {} connections "
+           "in all, {} from there; raise max.connections or max.connections.per.ip if that is "
+           "wanted",
+           host, refusals_, connections_, from_host);
+  refusal_logged_ = now;
+  refusals_ = 0;
 }
 
 void Broker::leave(const std::string& host) {

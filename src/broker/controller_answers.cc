@@ -1,6 +1,35 @@
 #include "broker/controller_answers.h"
 
+#include <algorithm>
+
 namespace moldau::broker {
+namespace {
+
+template <class Parts>
+bool any_has(const Parts& parts, wire::ErrorCode error) {
+  return std::ranges::any_of(parts, [&](const auto& part) { return part.error_code == error; });
+}
+
+}  // namespace
+
+bool says_not_controller(const wire::CreateTopicsResponse& response) {
+  return any_has(response.topics, wire::ErrorCode::kNotController);
+}
+bool says_not_controller(const wire::DeleteTopicsResponse& response) {
+  return any_has(response.responses, wire::ErrorCode::kNotController);
+}
+bool says_not_controller(const wire::CreatePartitionsResponse& response) {
+  return any_has(response.results, wire::ErrorCode::kNotController);
+}
+bool says_not_controller(const wire::IncrementalAlterConfigsResponse& response) {
+  return any_has(response.responses, wire::ErrorCode::kNotController);
+}
+bool says_not_controller(const wire::DescribeQuorumResponse& response) {
+  if (response.error_code == wire::ErrorCode::kNotLeaderOrFollower) return true;
+  return std::ranges::any_of(response.topics, [](const auto& topic) {
+    return any_has(topic.partitions, wire::ErrorCode::kNotLeaderOrFollower);
+  });
+}
 
 wire::CreateTopicsResponse refuse_all(const wire::CreateTopicsRequest& request,
                                       wire::ErrorCode error) {

@@ -18,6 +18,7 @@
 #include "wire/create_topics_response.h"
 #include "wire/delete_topics_request.h"
 #include "wire/delete_topics_response.h"
+#include "wire/describe_quorum_response.h"
 #include "wire/incremental_alter_configs_request.h"
 #include "wire/incremental_alter_configs_response.h"
 #include "wire/update_features_request.h"
@@ -62,5 +63,17 @@ wire::CreatePartitionsResponse refuse_all(const wire::CreatePartitionsRequest& r
                                           wire::ErrorCode error);
 wire::IncrementalAlterConfigsResponse refuse_all(
     const wire::IncrementalAlterConfigsRequest& request, wire::ErrorCode error);
+
+// Whether the answer says, anywhere, that this node is not the active controller.
+template <class Response>
+[[nodiscard]] bool says_not_controller(const Response& response) {
+  return response.error_code == wire::ErrorCode::kNotController;
+}
+[[nodiscard]] bool says_not_controller(const wire::CreateTopicsResponse& response);
+[[nodiscard]] bool says_not_controller(const wire::DeleteTopicsResponse& response);
+[[nodiscard]] bool says_not_controller(const wire::CreatePartitionsResponse& response);
+[[nodiscard]] bool says_not_controller(const wire::IncrementalAlterConfigsResponse& response);
+// Here it is the leader of the quorum that is asked.
+[[nodiscard]] bool says_not_controller(const wire::DescribeQuorumResponse& response);
 
 }  // namespace moldau::broker

@@ -26,18 +26,18 @@ controller::Context ControllerDriver::context() const {
 
 // A decision about many partitions (a broker that comes or goes) may be larger than one batch. Its
 // last record makes it final: should the lead be lost in between, the next one decides the rest.
-std::optional<base::Offset> ControllerDriver::append(std::span<const metadata::Record> records) {
-  std::optional<base::Offset> last;
+ControllerDriver::Appended ControllerDriver::append(std::span<const metadata::Record> records) {
+  Appended last;
   while (!records.empty()) {
     const auto batch = records.first(std::min(records.size(), raft::kAtomicRecordsMax));
     last = append_batch(batch);
-    if (!last) return std::nullopt;
+    if (!last) return last;
     records = records.subspan(batch.size());
   }
   return last;
 }
 
-std::optional<base::Offset> ControllerDriver::append_batch(
+ControllerDriver::Appended ControllerDriver::append_batch(
     std::span<const metadata::Record> records) {
   std::vector<base::SharedBytes> values;
   values.reserve(records.size());
@@ -45,16 +45,16 @@ std::optional<base::Offset> ControllerDriver::append_batch(
     auto value = metadata::encode_record(record);
     if (!value) {
       fail("a decided record cannot be written: " + value.error().message);
-      return std::nullopt;
+      return std::unexpected(wire::ErrorCode::kNotController);
     }
     values.push_back(std::move(*value));
   }
   const auto appended = raft_->append(epoch_, values);
-  if (!appended) return std::nullopt;
+  if (!appended) return std::unexpected(appended.error());
   const auto replayed = core_.replay(records, appended->base_offset);
   if (!replayed) {
     fail("a decided record does not apply: " + replayed.error().message);
-    return std::nullopt;
+    return std::unexpected(wire::ErrorCode::kNotController);
   }
   replayed_to_ = appended->last_offset;
   return appended->last_offset;
@@ -129,6 +129,11 @@ void ControllerDriver::handle_leader_change(const raft::LeaderAndEpoch& leader) 
   }
   epoch_ = leader.epoch;
   if (failed_ || leader.leader != node_id_) return;
+  if (auto why = core_.not_served(bootstrap_)) {
+    // Nobody else could lead either: the node must stop.
+    failed_ = std::move(why);
+    return;
+  }
   const controller::Upkeep first = core_.activate(context(), bootstrap_);
   if (!first.records.empty() && !append(first.records)) {
     raft_->resign(epoch_);
@@ -138,17 +143,26 @@ void ControllerDriver::handle_leader_change(const raft::LeaderAndEpoch& leader) 
   if (pause_ != nullptr) pause_->set();
 }
 
+rt::Task<bool> ControllerDriver::room() {
+  while (core_.active() && !core_.may_append() && !scope_.stop_requested()) {
+    const base::LeaderEpoch epoch = epoch_;
+    const auto committed = co_await raft_->wait_committed(epoch, replayed_to_);
+    // From here on it fails at once, until the feed has told us of the next leader.
+    if (!committed && epoch_ == epoch) co_return false;
+  }
+  co_return true;
+}
+
 rt::Task<> ControllerDriver::run_upkeep() {
+  bool lost = false;
   while (!scope_.stop_requested()) {
-    const base::Instant wake_at = core_.active() ? core_.wake_at() : base::kNever;
+    const base::Instant wake_at = core_.active() && !lost ? core_.wake_at() : base::kNever;
     rt::TimedEvent pause(*loop_, wake_at);
     pause_ = &pause;
     co_await pause.wait(scope_.token());
     pause_ = nullptr;
-    while (core_.active() && !core_.may_append() && !scope_.stop_requested()) {
-      static_cast<void>(co_await raft_->wait_committed(epoch_, replayed_to_));
-    }
-    if (!scope_.stop_requested()) do_upkeep();
+    lost = !co_await room();
+    if (!lost && !scope_.stop_requested()) do_upkeep();
   }
 }
 

@@ -5,6 +5,7 @@
 // failed() says why. Lives on loop 0.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,7 +39,8 @@ class ControllerDriver final : public RaftListener {
   [[nodiscard]] const std::optional<std::string>& failed() const { return failed_; }
 
   // Decides, appends, waits for the commit, answers. kNotController inside the answer when this
-  // node does not lead, or lost the lead before the commit.
+  // node does not lead, or lost the lead before the commit; kRecordListTooLarge when the decision
+  // does not fit into one batch.
   template <class Request, class Response = ResponseOf<Request>>
   rt::Task<Response> serve(Request request);
 
@@ -51,9 +53,13 @@ class ControllerDriver final : public RaftListener {
 
  private:
   [[nodiscard]] controller::Context context() const;
-  // Appends and replays at once; nothing when the append was refused or the core failed.
-  std::optional<base::Offset> append(std::span<const metadata::Record> records);
-  std::optional<base::Offset> append_batch(std::span<const metadata::Record> records);
+  // Appends and replays at once: the last offset, or why the append was refused.
+  using Appended = std::expected<base::Offset, wire::ErrorCode>;
+  Appended append(std::span<const metadata::Record> records);
+  Appended append_batch(std::span<const metadata::Record> records);
+  // Waits until the core may append, or does not lead; false when raft has lost the lead and the
+  // core will hear so later.
+  rt::Task<bool> room();
   rt::Task<> run_upkeep();
   void do_upkeep();
   void fail(std::string why);
@@ -77,19 +83,19 @@ class ControllerDriver final : public RaftListener {
 
 template <class Request, class Response>
 rt::Task<Response> ControllerDriver::serve(Request request) {
-  while (core_.active() && !core_.may_append()) {
-    static_cast<void>(co_await raft_->wait_committed(epoch_, replayed_to_));
-  }
-  if (!core_.active()) co_return refuse_all(request, wire::ErrorCode::kNotController);
+  const bool room_left = co_await room();
+  if (!room_left || !core_.active()) co_return refuse_all(request, wire::ErrorCode::kNotController);
   if constexpr (std::is_same_v<Request, wire::BrokerHeartbeatRequest>) {
     core_.heard(request, loop_->now());
   }
   const base::LeaderEpoch epoch = epoch_;
   auto decision = core_.decide(context(), request);
   if (decision.records.empty()) co_return std::move(decision.response);
-  const std::optional<base::Offset> last = append(decision.records);
-  if (!last || !co_await raft_->wait_committed(epoch, *last))
+  const Appended last = append(decision.records);
+  if (!last) co_return refuse_all(request, last.error());
+  if (!co_await raft_->wait_committed(epoch, *last)) {
     co_return refuse_all(request, wire::ErrorCode::kNotController);
+  }
   if (pause_ != nullptr) pause_->set();
   co_return std::move(decision.response);
 }

@@ -1,7 +1,9 @@
 // format_node() prepares a node's data directories, as `kafka-storage format` does: identity files
 // in every directory, the records a new cluster starts with, and, for a quorum whose voters are in
-// the log, the snapshot that names this node as its one voter (--standalone). Nothing that is
-// formatted already is touched. One loop. Source: Formatter.java (4.3's layout).
+// the log, the snapshot that names this node as its one voter (--standalone). All directories are
+// looked at and locked before the first is written; nothing that is formatted already is touched,
+// and it must agree with what is asked. One loop. Source: Formatter.java (4.3's layout),
+// MetaPropertiesEnsemble.java.
 #pragma once
 
 #include <expected>
@@ -25,6 +27,7 @@ struct FormatRequest {
 };
 
 struct FormatOutcome {
+  std::string cluster_id;
   std::vector<std::string> formatted;
   std::vector<std::string> untouched;
 };
@@ -32,8 +35,10 @@ struct FormatOutcome {
 [[nodiscard]] rt::Task<std::expected<FormatOutcome, std::string>> format_node(
     rt::Loop& loop, const config::BrokerConfig& config, FormatRequest request);
 
-// Whether no data directory holds a meta.properties: a first start may format them.
-[[nodiscard]] rt::Task<std::expected<bool, std::string>> is_unformatted(
+// What a start does first: formats the data directories for a new cluster of this node when all are
+// empty. Nothing (an empty outcome) when one of them is formatted. An error when none is and one
+// holds something: a node is not made over old data that has lost its identity.
+[[nodiscard]] rt::Task<std::expected<FormatOutcome, std::string>> format_first_start(
     rt::Loop& loop, const config::BrokerConfig& config);
 
 // All data directories, the metadata log's included, each once.

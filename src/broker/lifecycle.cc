@@ -32,11 +32,13 @@ Lifecycle::Lifecycle(rt::Loop& loop, ControllerChannel& controller, LifecycleOpt
     : loop_(&loop),
       controller_(&controller),
       options_(std::move(options)),
-      caught_up_(loop),
-      running_(loop),
+      last_well_(loop.now()),
       scope_(loop) {}
 
-void Lifecycle::start() { scope_.spawn(run()); }
+void Lifecycle::start() {
+  last_well_ = loop_->now();
+  scope_.spawn(run());
+}
 
 rt::Task<> Lifecycle::stop() { co_await scope_.stop_and_join(); }
 
@@ -54,6 +56,29 @@ void Lifecycle::applied(base::Offset offset) {
 void Lifecycle::set_ready() {
   ready_ = true;
   hurry();
+}
+
+rt::Task<std::expected<void, std::string>> Lifecycle::reach(LifecycleState state,
+                                                            rt::StopToken token) {
+  while (state_ < state) {
+    if (token.stop_requested()) co_return std::unexpected("stopped while starting");
+    const base::Instant deadline = last_well_ + options_.start_patience;
+    if (loop_->now() >= deadline) {
+      co_return std::unexpected(
+          (last_problem_.empty() ? "the controller does not answer" : last_problem_) +
+          "; gave up after initial.broker.registration.timeout.ms");
+    }
+    rt::TimedEvent reached(*loop_, deadline);
+    reaching_ = &reached;
+    co_await reached.wait(token);
+    reaching_ = nullptr;
+  }
+  co_return {};
+}
+
+void Lifecycle::enter(LifecycleState state) {
+  state_ = state;
+  if (reaching_ != nullptr) reaching_->set();
 }
 
 rt::Task<> Lifecycle::controlled_shutdown(base::Duration timeout) {
@@ -106,7 +131,7 @@ rt::Task<bool> Lifecycle::register_once() {
     if (answer->error_code == wire::ErrorCode::kNotController) co_await controller_->close();
     co_return false;
   }
-  last_problem_.clear();
+  no_problem();
   epoch_ = answer->broker_epoch;
   // A renewed registration makes the broker fenced again: it has to catch up anew.
   hurry_ = true;
@@ -132,7 +157,7 @@ rt::Task<bool> Lifecycle::heartbeat_once() {
   }
   switch (answer->error_code) {
     case wire::ErrorCode::kNone:
-      last_problem_.clear();
+      no_problem();
       act_on(*answer);
       co_return true;
     case wire::ErrorCode::kNotController:
@@ -153,14 +178,12 @@ void Lifecycle::act_on(const wire::BrokerHeartbeatResponse& response) {
   switch (state_) {
     case LifecycleState::kStarting:
       if (!response.is_caught_up) return;
-      state_ = LifecycleState::kRecovery;
-      caught_up_.set();
+      enter(LifecycleState::kRecovery);
       if (ready_) hurry_ = true;
       return;
     case LifecycleState::kRecovery:
       if (response.is_fenced) return;
-      state_ = LifecycleState::kRunning;
-      running_.set();
+      enter(LifecycleState::kRunning);
       return;
     case LifecycleState::kControlledShutdown:
       if (response.should_shut_down) state_ = LifecycleState::kShuttingDown;
@@ -169,6 +192,11 @@ void Lifecycle::act_on(const wire::BrokerHeartbeatResponse& response) {
     case LifecycleState::kShuttingDown:
       return;
   }
+}
+
+void Lifecycle::no_problem() {
+  last_problem_.clear();
+  last_well_ = loop_->now();
 }
 
 // The same problem every 100 ms is one line.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct LifecycleOptions {
   wire::BrokerRegistrationRequest registration;
   base::Duration heartbeat_interval = std::chrono::seconds(2);
   base::Duration retry_delay = std::chrono::milliseconds(100);
+  // How long a start goes on without any good answer of the controller.
+  base::Duration start_patience = std::chrono::seconds(60);
 };
 
 class Lifecycle {
@@ -58,10 +61,10 @@ class Lifecycle {
   // The broker can serve: from now on it asks to be unfenced.
   void set_ready();
 
-  // Has applied its own registration (recovery or later).
-  [[nodiscard]] rt::ListWait caught_up(rt::StopToken token) { return caught_up_.wait(token); }
-  // Unfenced (running or later).
-  [[nodiscard]] rt::ListWait running(rt::StopToken token) { return running_.wait(token); }
+  // Waits for a state: recovery (has applied its own registration) or running (unfenced). An error
+  // when the token stopped the wait, or the controller is out of reach or refuses for too long; it
+  // says why. One waiter.
+  rt::Task<std::expected<void, std::string>> reach(LifecycleState state, rt::StopToken token);
   // Asks the controller to move leaderships away; returns when it may go, or the deadline is there.
   rt::Task<> controlled_shutdown(base::Duration timeout);
 
@@ -74,7 +77,9 @@ class Lifecycle {
   void act_on(const wire::BrokerHeartbeatResponse& response);
   // Something changed that the controller should hear of now.
   void hurry();
+  void enter(LifecycleState state);
   void problem(std::string text);
+  void no_problem();
 
   rt::Loop* loop_;
   ControllerChannel* controller_;
@@ -86,9 +91,9 @@ class Lifecycle {
   bool hurry_ = false;
   rt::TimedEvent* pause_ = nullptr;  // while it waits for the next heartbeat
   std::string last_problem_;
-  rt::Event caught_up_;
-  rt::Event running_;
-  rt::Scope scope_;  // last: its frames use the members above
+  base::Instant last_well_;             // the last good answer, or the start
+  rt::TimedEvent* reaching_ = nullptr;  // of reach()
+  rt::Scope scope_;                     // last: its frames use the members above
 };
 
 }  // namespace moldau::broker

@@ -5,6 +5,7 @@
 
 #include "broker/route.h"
 #include "broker/shard.h"
+#include "config/table.h"
 #include "metadata/snapshot.h"
 #include "rt/call.h"
 
@@ -48,13 +49,9 @@ struct MetadataPublisher::ShardWork {
     base::PartitionIndex partition;
     std::shared_ptr<const config::TopicConfig> config;
   };
-  struct Config {
-    base::TopicId topic;
-    std::shared_ptr<const config::TopicConfig> config;
-  };
   std::vector<Update> updates;
   std::vector<base::TopicIdPartition> removals;
-  std::vector<Config> configs;
+  PartitionHost::Configs configs;
 
   [[nodiscard]] bool empty() const {
     return updates.empty() && removals.empty() && configs.empty();
@@ -64,7 +61,7 @@ struct MetadataPublisher::ShardWork {
 
   static rt::Task<> run(PartitionHost& host, ShardWork work) {
     for (const auto& id : work.removals) host.remove(id);
-    for (const auto& config : work.configs) host.set_config(config.topic, config.config);
+    if (!work.configs.empty()) host.set_configs(work.configs);
     for (const auto& update : work.updates) {
       host.update(*update.topic, update.partition, update.config);
     }
@@ -77,8 +74,8 @@ MetadataPublisher::MetadataPublisher(rt::Loop& loop, std::vector<Shard*> shards,
       shards_(std::move(shards)),
       options_(std::move(options)),
       image_(std::make_shared<const metadata::Image>()),
-      defaults_(
-          std::make_shared<const config::TopicConfig>(config::resolve_topic(*options_.layers, {}))),
+      layers_(*options_.layers),
+      defaults_(std::make_shared<const config::TopicConfig>(config::resolve_topic(layers_, {}))),
       changed_(loop),
       step_done_(loop),
       scope_(loop) {}
@@ -90,6 +87,7 @@ rt::Task<> MetadataPublisher::stop() { co_await scope_.stop_and_join(); }
 void MetadataPublisher::go_live() {
   ASSERT(!live_);
   live_ = true;
+  warn_of_broker_configs();
   steps_.clear();
   steps_.push_back({.before = nullptr, .image = image(), .changes = {}, .offset = image_offset()});
   changed_.notify_all();
@@ -112,7 +110,7 @@ std::shared_ptr<const config::TopicConfig> MetadataPublisher::topic_config(
   const auto& values = current->configs(metadata::ResourceType::kTopic, topic.name.view());
   if (values.empty()) return defaults_;
   auto config = std::make_shared<const config::TopicConfig>(
-      config::resolve_topic(*options_.layers, {values.begin(), values.end()}));
+      config::resolve_topic(layers_, {values.begin(), values.end()}));
   overrides_.emplace(topic.id, config);
   return config;
 }
@@ -157,6 +155,7 @@ void MetadataPublisher::end_snapshot() {
   metadata::Image image = snapshot_->take_image();
   snapshot_.reset();
   loader_ = metadata::Loader(image, snapshot_at_);
+  follow_broker_configs(image);
   publish(std::move(image), snapshot_at_.last_offset, {});
 }
 
@@ -172,8 +171,9 @@ void MetadataPublisher::publish(metadata::Image image, base::Offset offset,
                                 metadata::Changes changes) {
   const ImagePtr before = this->image();
   auto published = std::make_shared<const metadata::Image>(std::move(image));
-  image_.store(published, std::memory_order_release);
+  image_.store(published);
   image_offset_.store(offset.value(), std::memory_order_release);
+  if (change_defaults(changes)) follow_broker_configs(*published);
   for (const auto& resource : changes.configs) {
     if (resource.type != metadata::ResourceType::kTopic) continue;
     const metadata::Topic* topic = published->topic(resource.name);
@@ -193,6 +193,43 @@ void MetadataPublisher::publish(metadata::Image image, base::Offset offset,
     if (!live_ && steps_.size() > 1) steps_.pop_front();  // Only the newest matters before that.
   }
   changed_.notify_all();
+}
+
+bool MetadataPublisher::change_defaults(const metadata::Changes& changes) const {
+  const std::string self = std::to_string(options_.node_id.value());
+  return std::ranges::any_of(changes.configs, [&](const metadata::ConfigResource& resource) {
+    return resource.type == metadata::ResourceType::kBroker &&
+           (resource.name.empty() || resource.name == self);
+  });
+}
+
+// A partition that is opened from now on, for whichever image, has the new defaults: newer settings
+// never hurt, and the step that carries the change gives them to those that are open.
+void MetadataPublisher::follow_broker_configs(const metadata::Image& image) {
+  const auto stored = [&](const std::string& name) -> config::Values {
+    const auto& values = image.configs(metadata::ResourceType::kBroker, name);
+    return {values.begin(), values.end()};
+  };
+  layers_.dynamic_default = stored("");
+  layers_.dynamic_broker = stored(std::to_string(options_.node_id.value()));
+  defaults_ = std::make_shared<const config::TopicConfig>(config::resolve_topic(layers_, {}));
+  overrides_.clear();
+  options_.broker_configs(layers_);
+  if (live_) warn_of_broker_configs();
+}
+
+// What another version, or Apache Kafka, has stored and this node does not act on.
+void MetadataPublisher::warn_of_broker_configs() {
+  for (const config::Values* layer : {&layers_.dynamic_broker, &layers_.dynamic_default}) {
+    for (const auto& [name, value] : *layer) {
+      const config::Key* key = config::find_key(config::Scope::kBroker, name);
+      const auto reason = key == nullptr ? std::string_view("it is not a known configuration")
+                                         : config::no_dynamic_effect(*key);
+      if (!reason || !warned_of_.insert(name).second) continue;
+      LOG_WARN(loop_->log(), "metadata", "{} is set in the cluster and has no effect here: {}",
+               name, *reason);
+    }
+  }
 }
 
 rt::Task<> MetadataPublisher::run() {
@@ -272,13 +309,17 @@ void MetadataPublisher::collect_changes(const Step& step, std::vector<ShardWork>
     const metadata::Topic* topic = step.before->topic(id);
     if (topic != nullptr) collect_removed(*topic, work);
   }
+  const auto give_config = [&](const metadata::Topic& topic) {
+    const auto config = topic_config(topic);
+    for (ShardWork& shard : work) shard.configs.insert_or_assign(topic.id, config);
+  };
+  if (change_defaults(step.changes)) {
+    for (const auto& [id, topic] : step.image->topics()) give_config(*topic);
+  }
   for (const auto& resource : step.changes.configs) {
     if (resource.type != metadata::ResourceType::kTopic) continue;
     const metadata::Topic* topic = step.image->topic(resource.name);
-    if (topic == nullptr) continue;
-    for (ShardWork& shard : work) {
-      shard.configs.push_back({.topic = topic->id, .config = topic_config(*topic)});
-    }
+    if (topic != nullptr) give_config(*topic);
   }
   for (const auto& id : step.changes.partitions) {
     const auto topic = step.image->shared_topic(id.topic_id);

@@ -1,9 +1,10 @@
 // MetadataPublisher turns the committed metadata log into what this broker does: it keeps the
-// newest image, publishes it to all loops by an atomic pointer, and, once the broker is live, has
-// each loop open, change and delete its partitions, image by image, in order. Before go_live() it
-// only follows: a partition starts with the registration that this incarnation got, never with what
-// an earlier one had. Lives on loop 0. Source: core/.../metadata/BrokerMetadataPublisher.scala
-// (4.4).
+// newest image, publishes it to all loops (rt::Published), and, once the broker is live, has
+// each loop open, change and delete its partitions, image by image, in order. A topic's settings
+// are its own, then those that the image has for this broker and for all brokers, then the file's.
+// Before go_live() it only follows: a partition starts with the registration that this incarnation
+// got, never with what an earlier one had. Lives on loop 0. Source:
+// core/.../metadata/BrokerMetadataPublisher.scala (4.4).
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "config/topic_config.h"
 #include "metadata/loader.h"
 #include "metadata/snapshot.h"
+#include "rt/published.h"
 #include "rt/scope.h"
 #include "rt/sync.h"
 
@@ -33,7 +36,10 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
  public:
   struct Options {
     base::BrokerId node_id;
-    const config::Layers* layers = nullptr;  // the node's settings, for topics' defaults
+    const config::Layers* layers = nullptr;  // the node's file, for topics' defaults
+    // Called on loop 0 when the cluster's settings for this broker or for all have changed, with
+    // all that is in force.
+    std::function<void(const config::Layers&)> broker_configs;
     // Called on loop 0 after an image is in force here: its last offset.
     std::function<void(base::Offset)> applied;
   };
@@ -49,7 +55,7 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   rt::Task<> wait_applied();
 
   // Any loop.
-  [[nodiscard]] ImagePtr image() const { return image_.load(std::memory_order_acquire); }
+  [[nodiscard]] ImagePtr image() const { return image_.load(); }
   // Offset of the last record in the image; any loop.
   [[nodiscard]] base::Offset image_offset() const {
     return base::Offset(image_offset_.load(std::memory_order_acquire));
@@ -79,6 +85,10 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   };
 
   void publish(metadata::Image image, base::Offset offset, metadata::Changes changes);
+  // Whether the changes touch what topics without settings of their own have.
+  [[nodiscard]] bool change_defaults(const metadata::Changes& changes) const;
+  void follow_broker_configs(const metadata::Image& image);
+  void warn_of_broker_configs();
   rt::Task<> run();
   rt::Task<> apply(Step step);
   void collect_all(const Step& step, std::vector<ShardWork>& work);
@@ -94,8 +104,10 @@ class MetadataPublisher final : public RaftListener, public SnapshotSource {
   metadata::Loader loader_;
   std::optional<metadata::Delta> snapshot_;
   metadata::Provenance snapshot_at_;
-  std::atomic<ImagePtr> image_;
+  rt::Published<metadata::Image> image_;
   std::atomic<std::int64_t> image_offset_{-1};
+  config::Layers layers_;  // the file, and over it what the newest image says of this broker
+  std::set<std::string> warned_of_;  // keys
   std::map<base::TopicId, std::shared_ptr<const config::TopicConfig>> overrides_;
   std::shared_ptr<const config::TopicConfig> defaults_;
   bool live_ = false;

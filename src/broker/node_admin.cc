@@ -9,7 +9,8 @@ namespace {
 rt::Task<ShardSnapshot> snapshot_here(Shard& shard) {
   ShardSnapshot snapshot;
   snapshot.requests = shard.stats();
-  snapshot.storage = shard.log_store().stats();
+  if (shard.broker().has_storage()) snapshot.storage = shard.log_store().stats();
+  snapshot.loop = shard.loop().stats();
   snapshot.partitions = shard.partitions().size();
   snapshot.partitions_opening = shard.partitions().opening();
   snapshot.connections = shard.connections();
@@ -24,13 +25,18 @@ rt::Task<NodeSnapshot> NodeAdmin::snapshot() {
   NodeSnapshot node;
   node.node_id = broker_->node_id();
   node.cluster_id = broker_->cluster_id();
-  node.lifecycle = to_string(broker_->lifecycle().state());
-  node.broker_epoch = broker_->lifecycle().broker_epoch();
-  const auto leader = broker_->raft().leader_and_epoch();
-  node.quorum_leader = leader.leader.value_or(base::kNoBroker);
-  node.quorum_epoch = leader.epoch;
+  node.lifecycle = broker_->config().is_broker ? "starting" : "controller";
+  if (const Lifecycle* lifecycle = broker_->maybe_lifecycle()) {
+    node.lifecycle = to_string(lifecycle->state());
+    node.broker_epoch = lifecycle->broker_epoch();
+  }
+  if (broker_->has_quorum()) {
+    const auto leader = broker_->raft().leader_and_epoch();
+    node.quorum_leader = leader.leader.value_or(base::kNoBroker);
+    node.quorum_epoch = leader.epoch;
+    node.metadata_high_watermark = broker_->raft().high_watermark().value_or(base::kNoOffset);
+  }
   node.metadata_offset = broker_->image_offset();
-  node.metadata_high_watermark = broker_->raft().high_watermark().value_or(base::kNoOffset);
   const ImagePtr image = broker_->image();
   node.topics = image->topics().size();
   node.partitions = image->partition_count();

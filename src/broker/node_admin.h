@@ -12,6 +12,7 @@ class NodeAdmin final : public Admin {
 
   [[nodiscard]] rt::Task<NodeSnapshot> snapshot() override;
   [[nodiscard]] bool ready() const override { return broker_->serving(); }
+  [[nodiscard]] std::string_view stage() const override { return broker_->stage(); }
   [[nodiscard]] std::string_view api_name(std::int16_t key) const override;
 
  private:

@@ -1,6 +1,6 @@
 // RequestContext is who asks for what: it accompanies a request from the connection to every
 // handler, so that authorization, quotas and listener rules need no handler to change. The listener
-// outlives its requests. Values otherwise; any loop.
+// outlives its requests. Values otherwise; any loop, but for peer_gone.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "rt/net.h"
+#include "rt/stop.h"
 #include "wire/api_key.h"
 
 namespace moldau::broker {
@@ -37,6 +38,9 @@ struct RequestContext {
   wire::ApiKey api_key{};
   std::int16_t api_version = 0;
   base::CorrelationId correlation_id;
+  // Stops when the client has closed its side: nobody waits for a long poll any more. Only on the
+  // loop of the connection; empty for requests that came another way.
+  rt::StopToken peer_gone;
 };
 
 }  // namespace moldau::broker

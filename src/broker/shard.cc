@@ -1,5 +1,8 @@
 #include "broker/shard.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "broker/broker.h"
 #include "rt/call.h"
 #include "wire/alter_partition_request.h"
@@ -10,6 +13,11 @@ namespace {
 
 // Request frames of one loop, unless queued.max.request.bytes says otherwise.
 constexpr std::size_t kFrameBytesDefault = std::size_t{256} << 20;
+// Codec memory that waits for the next job off the loop; a decoder of it can be 16 MiB.
+constexpr std::size_t kWorkContextsKeptMax = 2;
+// Answers that no peer has taken: of the node, and of a loop at least (a few of the largest).
+constexpr std::size_t kAnswerBytes = std::size_t{256} << 20;
+constexpr std::size_t kAnswerBytesOfLoopMin = std::size_t{128} << 20;
 
 NetworkLimits limits_of(const config::BrokerConfig& config, std::size_t loops) {
   NetworkLimits limits;
@@ -17,11 +25,14 @@ NetworkLimits limits_of(const config::BrokerConfig& config, std::size_t loops) {
   const std::int64_t queued = config.network.queued_request_bytes_max;
   limits.frame_bytes_max =
       queued > 0 ? static_cast<std::size_t>(queued) / loops + 1 : kFrameBytesDefault / loops;
+  limits.answer_bytes_max = std::max(kAnswerBytes / loops, kAnswerBytesOfLoopMin);
   limits.idle_max = config.network.connection_idle_max;
   return limits;
 }
 
-rt::Task<bool> admit_on_loop0(Broker& broker, std::string host) { co_return broker.admit(host); }
+rt::Task<std::optional<base::Duration>> admit_on_loop0(Broker& broker, std::string host) {
+  co_return broker.admit(host);
+}
 
 rt::Task<> leave_on_loop0(Broker& broker, std::string host) {
   broker.leave(host);
@@ -50,14 +61,27 @@ Shard::Shard(Broker& broker, rt::Loop& loop)
       loop_(&loop),
       limits_(limits_of(broker.config(), broker.loops().size())),
       frame_budget_(loop, limits_.frame_bytes_max),
+      answer_budget_(loop, limits_.answer_bytes_max),
       fetch_sessions_(
           static_cast<std::size_t>(broker.config().fetch.session_slots_max) / broker.loops().size(),
           base::Rng(loop.rng().next())),
       partitions_(*this),
       background_(loop) {}
 
+record::CodecContexts Shard::take_work_contexts() {
+  if (work_contexts_.empty()) return {};
+  record::CodecContexts contexts = std::move(work_contexts_.back());
+  work_contexts_.pop_back();
+  return contexts;
+}
+
+void Shard::give_back_work_contexts(record::CodecContexts contexts) {
+  if (work_contexts_.size() < kWorkContextsKeptMax) work_contexts_.push_back(std::move(contexts));
+}
+
 base::BrokerId Shard::node_id() const { return broker_->node_id(); }
 const Authorizer& Shard::authorizer() const { return broker_->authorizer(); }
+const Quotas& Shard::quotas() const { return broker_->quotas(); }
 ImagePtr Shard::image() const { return broker_->image(); }
 
 base::Duration Shard::replica_lag_time_max() const {
@@ -85,8 +109,30 @@ rt::Task<storage::Result<storage::Log*>> Shard::open_log(base::TopicName topic,
   if (opened || opened.error().code != storage::ErrorCode::kInconsistentTopicId) co_return opened;
   // A topic of the same name lived here before and its files were not deleted.
   LOG_WARN(loop_->log(), "partition", "{}; its files are set aside", opened.error().message);
-  CO_TRY(co_await rt::call(*loop_, broker_->loop0(), directory.make_stray(partition)));
+  CO_TRY(co_await log_store().set_aside(directory, partition));
   co_return co_await log_store().open(directory, spec, &listener);
+}
+
+rt::Task<> Shard::set_strays_aside() {
+  const ImagePtr image = this->image();
+  for (const auto& directory : broker_->storage().directories()) {
+    std::vector<base::TopicPartition> strays;
+    for (const auto& [name, found] : directory->partitions()) {
+      const metadata::Topic* topic = image->topic(name.topic.view());
+      const metadata::Partition* partition =
+          topic == nullptr ? nullptr : topic->partitions.find(name.partition);
+      const bool mine = partition != nullptr && std::ranges::find(partition->replicas, node_id()) !=
+                                                    partition->replicas.end();
+      if (!mine) strays.push_back(name);
+    }
+    for (const base::TopicPartition& name : strays) {
+      loop_->mark("files of a deleted topic set aside");
+      const auto aside = co_await log_store().set_aside(*directory, name);
+      if (aside) continue;
+      LOG_ERROR(loop_->log(), "partition", "cannot set the files of {} aside: {}", name.to_string(),
+                aside.error().message);
+    }
+  }
 }
 
 void Shard::alter_partition(const base::TopicIdPartition& id,
@@ -125,8 +171,8 @@ rt::Task<> Shard::send_alter_partition(base::TopicIdPartition id, replica::Alter
   if (partition != nullptr) partition->altered(outcome);
 }
 
-rt::Task<bool> Shard::admit(rt::Endpoint peer) {
-  const bool admitted =
+rt::Task<std::optional<base::Duration>> Shard::admit(rt::Endpoint peer) {
+  const auto admitted =
       co_await rt::call(*loop_, broker_->loop0(), admit_on_loop0(*broker_, peer.host));
   if (admitted) ++connections_;
   co_return admitted;

@@ -106,11 +106,7 @@ rt::Task<ClientResult<wire::ErrorCode>> Cluster::ask_topic(base::TopicName name,
 }
 
 rt::Task<ClientResult<TopicInfo>> Cluster::topic(base::TopicName name) {
-  const auto known = topics_.find(name);
-  if (known != topics_.end() && !known->second.stale &&
-      loop_->now() - known->second.learned < options_.metadata_max_age) {
-    co_return known->second.info;
-  }
+  if (const TopicInfo* fresh = fresh_topic(name)) co_return *fresh;
   const base::Instant deadline = default_deadline();
   const base::Instant patience_ends = loop_->now() + options_.patience;
   Backoff delays = backoff();
@@ -134,6 +130,13 @@ rt::Task<ClientResult<TopicInfo>> Cluster::topic(base::TopicName name) {
 const TopicInfo* Cluster::cached_topic(const base::TopicName& name) const {
   const auto known = topics_.find(name);
   return known == topics_.end() ? nullptr : &known->second.info;
+}
+
+const TopicInfo* Cluster::fresh_topic(const base::TopicName& name) const {
+  const auto known = topics_.find(name);
+  const bool fresh = known != topics_.end() && !known->second.stale &&
+                     loop_->now() - known->second.learned < options_.metadata_max_age;
+  return fresh ? &known->second.info : nullptr;
 }
 
 void Cluster::mark_stale(const base::TopicName& name) {

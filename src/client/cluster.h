@@ -93,6 +93,8 @@ class Cluster {
   rt::Task<ClientResult<TopicInfo>> topic(base::TopicName name);
   // Without asking; null when unknown. Valid until the next await.
   [[nodiscard]] const TopicInfo* cached_topic(const base::TopicName& name) const;
+  // The same, but null also where topic() would ask: it saves topic()'s copy of every partition.
+  [[nodiscard]] const TopicInfo* fresh_topic(const base::TopicName& name) const;
   // The next topic() asks again: some answer said that a leader moved.
   void mark_stale(const base::TopicName& name);
   [[nodiscard]] std::vector<BrokerInfo> brokers() const;

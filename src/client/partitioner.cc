@@ -45,11 +45,10 @@ base::PartitionIndex partition_of_key(base::Bytes key, std::size_t partitions) {
   return base::PartitionIndex(static_cast<std::int32_t>(positive % partitions));
 }
 
-base::PartitionIndex StickyPartition::next(std::size_t partitions, std::size_t record_bytes,
-                                           base::Rng& rng) {
+base::PartitionIndex StickyPartition::current(std::size_t partitions, base::Rng& rng) {
   ASSERT(partitions > 0);
   const bool gone = static_cast<std::size_t>(current_.value()) >= partitions;
-  if (current_.value() < 0 || gone || bytes_ >= switch_bytes_) {
+  if (current_.value() < 0 || gone || turn_over_) {
     std::uint64_t drawn = rng.below(partitions);
     // Another than before, where there is one: a full batch needs its time to be sent.
     if (partitions > 1 && drawn == static_cast<std::uint64_t>(current_.value())) {
@@ -57,9 +56,15 @@ base::PartitionIndex StickyPartition::next(std::size_t partitions, std::size_t r
     }
     current_ = base::PartitionIndex(static_cast<std::int32_t>(drawn));
     bytes_ = 0;
+    turn_over_ = false;
   }
-  bytes_ += record_bytes;
   return current_;
+}
+
+void StickyPartition::took(base::PartitionIndex index, std::size_t bytes, bool full) {
+  if (index != current_) return;
+  bytes_ += bytes;
+  if (full || bytes_ >= switch_bytes_) turn_over_ = true;
 }
 
 }  // namespace moldau::client

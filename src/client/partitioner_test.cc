@@ -24,8 +24,12 @@ TEST(StickyPartition, KeepsOneUntilABatchIsFullThenTakesAnother) {
   std::set<base::PartitionIndex> seen;
   base::PartitionIndex before{-1};
   for (int batch = 0; batch < 60; ++batch) {
-    const base::PartitionIndex first = sticky.next(4, 50, rng);
-    EXPECT_EQ(sticky.next(4, 50, rng), first);
+    const base::PartitionIndex first = sticky.current(4, rng);
+    sticky.took(first, 50, false);
+    sticky.took(base::PartitionIndex((first.value() + 1) % 4), 1000, true);
+    EXPECT_EQ(sticky.current(4, rng), first);
+    // By its bytes, or because its batch is full.
+    batch % 2 == 0 ? sticky.took(first, 50, false) : sticky.took(first, 10, true);
     EXPECT_NE(first, before);
     before = first;
     seen.insert(first);
@@ -36,7 +40,10 @@ TEST(StickyPartition, KeepsOneUntilABatchIsFullThenTakesAnother) {
 TEST(StickyPartition, OfOnePartitionIsThatOne) {
   base::Rng rng(1);
   StickyPartition sticky(10);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(sticky.next(1, 100, rng), base::PartitionIndex(0));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(sticky.current(1, rng), base::PartitionIndex(0));
+    sticky.took(base::PartitionIndex(0), 100, false);
+  }
 }
 
 }  // namespace

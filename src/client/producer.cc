@@ -60,7 +60,7 @@ Producer::Topic& Producer::topic_state(const TopicInfo& info) {
 
 Producer::Partition* Producer::choose(Topic& topic, const record::NewRecord& record,
                                       std::optional<base::PartitionIndex> partition,
-                                      std::size_t bytes) {
+                                      std::size_t cost) {
   const std::size_t count = topic.partitions.size();
   if (count == 0) return nullptr;
   base::PartitionIndex index{0};
@@ -69,16 +69,34 @@ Producer::Partition* Producer::choose(Topic& topic, const record::NewRecord& rec
   } else if (record.key) {
     index = partition_of_key(*record.key, count);
   } else {
-    index = topic.sticky.next(count, bytes, loop_->rng());
+    return sticky(topic, cost);
   }
   const auto position = static_cast<std::size_t>(index.value());
   return index.value() >= 0 && position < count ? topic.partitions[position].get() : nullptr;
+}
+
+// A batch that the record would not fit into leaves now, and another partition has its turn: left
+// behind, it would have to wait out its linger.
+Producer::Partition* Producer::sticky(Topic& topic, std::size_t cost) {
+  const auto current = [&] {
+    const base::PartitionIndex index = topic.sticky.current(topic.partitions.size(), loop_->rng());
+    return topic.partitions[static_cast<std::size_t>(index.value())].get();
+  };
+  Partition* partition = current();
+  const Batch* open = partition->open.get();
+  if (open == nullptr || open->builder.count() == 0 || open->builder.has_room(cost)) {
+    return partition;
+  }
+  close_batch(*partition);
+  topic.sticky.move_on();
+  return current();
 }
 
 void Producer::open_batch(Partition& partition, std::size_t record_bytes) {
   record::BuilderOptions options;
   options.compression = options_.compression;
   options.size_max = std::max(options_.batch_bytes, record::kBatchHeaderBytes + record_bytes);
+  options.size_hint = std::min(partition.last_bytes, options_.batch_bytes);
   partition.open = std::make_unique<Batch>(options);
   partition.open->opened = loop_->now();
   partition.open_due = options_.linger == base::Duration(0) || flushing_ > 0;
@@ -93,6 +111,7 @@ void Producer::open_batch(Partition& partition, std::size_t record_bytes) {
 void Producer::close_batch(Partition& partition) {
   std::unique_ptr<Batch> batch = std::move(partition.open);
   partition.open_due = false;
+  partition.last_bytes = batch->builder.size();
   auto stored = batch->builder.finish(contexts_);
   if (!stored) {
     const ClientResult<base::Offset> failed =
@@ -113,6 +132,7 @@ bool Producer::append(Partition& partition, const record::NewRecord& record, Del
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (partition.open == nullptr) open_batch(partition, cost);
     Batch& batch = *partition.open;
+    const std::size_t before = batch.builder.size();
     if (!batch.builder.add(stamped)) {
       if (batch.builder.count() == 0) return false;
       close_batch(partition);
@@ -122,9 +142,9 @@ bool Producer::append(Partition& partition, const record::NewRecord& record, Del
     batch.tags.push_back(tag);
     batch.memory += cost;
     ++outstanding_;
-    if (batch.builder.size() + kRecordOverheadBytes >= options_.batch_bytes) {
-      close_batch(partition);
-    }
+    const bool full = batch.builder.size() + kRecordOverheadBytes >= options_.batch_bytes;
+    partition.topic->sticky.took(partition.index, batch.builder.size() - before, full);
+    if (full) close_batch(partition);
     return true;
   }
   return false;
@@ -152,7 +172,12 @@ rt::Task<ClientResult<void>> Producer::accept(base::TopicName topic, record::New
         "a record of " + std::to_string(cost) + " bytes is over this producer's limit of " +
             std::to_string(std::min(options_.record_bytes_max, options_.buffer_bytes_max)));
   }
-  const TopicInfo info = CO_TRY(co_await cluster_->topic(topic));
+  if (const TopicInfo* fresh = cluster_->fresh_topic(topic)) {
+    topic_state(*fresh);
+  } else {
+    const TopicInfo info = CO_TRY(co_await cluster_->topic(topic));
+    topic_state(info);
+  }
   if (!co_await memory_.acquire(cost, scope_.token())) {
     co_return std::unexpected(Cluster::stopped());
   }
@@ -164,7 +189,7 @@ rt::Task<ClientResult<void>> Producer::accept(base::TopicName topic, record::New
     running_ = true;
     scope_.spawn(run());
   }
-  Topic& state = topic_state(info);
+  Topic& state = *topics_.find(topic)->second;
   Partition* chosen = choose(state, record, partition, cost);
   if (chosen != nullptr && append(*chosen, record, tag, std::move(waiter))) co_return {};
   memory_.release(cost);

@@ -1,5 +1,6 @@
 // Producer turns records into batches per partition and batches into Produce requests to the
-// partitions' leaders. A batch leaves when it is full or `linger` old. With idempotence (the
+// partitions' leaders. A batch leaves when it is full or `linger` old; one that is not full grows
+// while its broker has no room for another request. Partitions take turns. With idempotence (the
 // default) each batch carries the producer's id and a sequence; a failed batch is sent again in
 // order, with its sequence, until its delivery timeout, so that a broker stores each record once. A
 // batch that the broker will never take under its sequence (it, or one before it, was refused) gets
@@ -112,7 +113,8 @@ class Producer {
   // Accepting.
   Topic& topic_state(const TopicInfo& info);
   [[nodiscard]] Partition* choose(Topic& topic, const record::NewRecord& record,
-                                  std::optional<base::PartitionIndex> partition, std::size_t bytes);
+                                  std::optional<base::PartitionIndex> partition, std::size_t cost);
+  [[nodiscard]] Partition* sticky(Topic& topic, std::size_t cost);
   bool append(Partition& partition, const record::NewRecord& record, DeliveryTag tag,
               std::shared_ptr<Waiter> waiter);
   void open_batch(Partition& partition, std::size_t record_bytes);
@@ -127,7 +129,8 @@ class Producer {
   void collect_due(base::Instant now);
   [[nodiscard]] base::Instant next_wake() const;
   void send_ready();
-  [[nodiscard]] Batch* sendable(Partition& partition);
+  [[nodiscard]] std::size_t room_at(base::BrokerId leader, std::size_t taken) const;
+  [[nodiscard]] Batch* sendable(Partition& partition, std::size_t room);
   bool number(Partition& partition, Batch& batch);
   [[nodiscard]] std::optional<base::BrokerId> leader_of(Partition& partition);
   void mark_ready(Partition& partition);

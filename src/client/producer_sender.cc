@@ -1,5 +1,6 @@
 // Sending batches and settling them: who may be sent, under which sequence, what an answer means.
 #include <algorithm>
+#include <limits>
 
 #include "base/assert.h"
 #include "client/internal/producer_state.h"
@@ -145,9 +146,19 @@ rt::Task<> Producer::refresh_topic(base::TopicName topic) {
   wake();
 }
 
+// Bytes that the request to come may still take, of which it has `taken`.
+std::size_t Producer::room_at(base::BrokerId leader, std::size_t taken) const {
+  const auto requests = in_flight_.find(leader);
+  if (requests != in_flight_.end() && requests->second >= options_.in_flight_max) return 0;
+  // A batch larger than a request goes alone.
+  if (taken == 0) return std::numeric_limits<std::size_t>::max();
+  return options_.request_bytes_max - std::min(taken, options_.request_bytes_max);
+}
+
 // The first batch that is not on its way, if it may go now. A batch that goes again waits until
-// those behind it have come back, so that order is kept.
-Producer::Batch* Producer::sendable(Partition& partition) {
+// those behind it have come back, so that order is kept. The open batch is closed only when there
+// is room for it: what waits anyway may grow.
+Producer::Batch* Producer::sendable(Partition& partition, std::size_t room) {
   if (options_.idempotent && !partition.established && partition.in_flight > 0) return nullptr;
   const auto waits = std::find_if(partition.closed.begin(), partition.closed.end(),
                                   [](const auto& batch) { return !batch->in_flight; });
@@ -156,6 +167,7 @@ Producer::Batch* Producer::sendable(Partition& partition) {
     return waits->get();
   }
   if (partition.open == nullptr || !partition.open_due) return nullptr;
+  if (partition.open->builder.size() > room) return nullptr;
   close_batch(partition);
   return partition.closed.empty() || partition.closed.back()->in_flight
              ? nullptr
@@ -186,11 +198,17 @@ void Producer::send_ready() {
   std::map<base::BrokerId, Items> requests;
   std::map<base::BrokerId, std::size_t> bytes;
   std::deque<Partition*> later;
+  std::vector<Partition*> served;
   // Each stays listed while it is looked at, so that it is in one list only.
   for (Partition* partition : std::exchange(ready_, {})) {
-    Batch* batch = sendable(*partition);
+    const auto leader = leader_of(*partition);
+    const std::size_t room =
+        leader ? room_at(*leader, bytes[*leader]) : std::numeric_limits<std::size_t>::max();
+    Batch* batch = sendable(*partition, room);
     if (batch == nullptr) {
-      partition->listed = false;  // An answer, or more records, list it again.
+      // Otherwise an answer, or more records, list it again.
+      partition->listed = partition->open != nullptr && partition->open_due;
+      if (partition->listed) later.push_back(partition);
       continue;
     }
     if (batch->opened + options_.delivery_timeout <= loop_->now()) {
@@ -200,24 +218,25 @@ void Producer::send_ready() {
       woken_ = true;
       continue;
     }
-    const auto leader = leader_of(*partition);
     if (!leader) {
       ask_metadata(partition->topic->name);
       partition->listed = false;
       postpone(*partition);
       continue;
     }
-    later.push_back(partition);  // Its next batch goes with the next request.
     const std::size_t size = batch->stored.size();
-    const bool full = in_flight_[*leader] >= options_.in_flight_max ||
-                      (bytes[*leader] > 0 && bytes[*leader] + size > options_.request_bytes_max);
-    if (full || !number(*partition, *batch)) continue;
+    if (size > room || !number(*partition, *batch)) {
+      later.push_back(partition);
+      continue;
+    }
+    served.push_back(partition);  // Its next batch goes with a later request, behind the others.
     bytes[*leader] += size;
     batch->in_flight = true;
     batch->attempted = true;
     ++partition->in_flight;
     requests[*leader].push_back({.partition = partition, .batch = batch});
   }
+  ready_.insert(ready_.begin(), served.begin(), served.end());
   ready_.insert(ready_.begin(), later.begin(), later.end());
   for (auto& [leader, items] : requests) {
     if (++in_flight_[leader] < options_.in_flight_max) woken_ = true;

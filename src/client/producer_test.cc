@@ -124,6 +124,76 @@ TEST(Producer, WaitsForRoomInItsBuffer) {
   EXPECT_LE(outcome.outstanding_max, 2000U / 64);
 }
 
+// Regression: the turn of a partition ended a little before its batch was full, so that every batch
+// of a steady stream waited out its linger.
+TEST(Producer, SendsFullBatchesOfAStreamWithoutKeysAtOnce) {
+  ClientWorld world(55);
+  world.broker.add_topic("t", 4);
+  const auto run = [](ClientWorld& w) -> rt::Task<base::Duration> {
+    ProducerOptions options = small_batches();
+    options.batch_bytes = 2000;
+    options.linger = 60s;
+    options.buffer_bytes_max = 12'000;
+    Cluster cluster(w.loop, w.options());
+    Producer producer(cluster, options);
+    const base::Instant start = w.loop.now();
+    for (int i = 0; i < 600; ++i) {
+      const std::string value(static_cast<std::size_t>(20 + i % 150), 'x');
+      EXPECT_TRUE(co_await producer.send(base::TopicName("t"), {.value = base::as_bytes(value)}));
+    }
+    const base::Duration took = w.loop.now() - start;
+    EXPECT_TRUE(co_await producer.flush());
+    co_await producer.close();
+    co_await cluster.close();
+    co_return took;
+  };
+  EXPECT_LT(world.run(run(world)), 30s);
+  std::size_t small = 0;
+  for (const FakeBroker::Partition& partition : world.broker.topic("t").partitions) {
+    for (const record::StoredBatch& batch : partition.batches) small += batch.size() < 1700 ? 1 : 0;
+  }
+  // What flush() found open.
+  EXPECT_LE(small, 1U);
+}
+
+// Regression: a batch was closed as soon as it was due, although nothing could be sent; and the
+// partitions at the front of the queue were served again before those behind them.
+TEST(Producer, LetsBatchesGrowWhileTheBrokerIsBusyAndServesPartitionsInTurn) {
+  ClientWorld world(56);
+  world.broker.add_topic("t", 8);
+  const auto run = [](ClientWorld& w) -> rt::Task<std::vector<std::size_t>> {
+    std::vector<std::size_t> delivered(8);
+    std::size_t ahead_max = 0;
+    ProducerOptions options = small_batches();
+    options.in_flight_max = 1;
+    options.linger = base::Duration(0);
+    options.request_bytes_max = 1000;
+    options.buffer_bytes_max = 20'000;
+    Cluster cluster(w.loop, w.options());
+    Producer producer(cluster, options, [&](const Delivery& delivery) {
+      delivered[static_cast<std::size_t>(delivery.partition.value())] += delivery.tags.size();
+      const auto [least, most] = std::minmax_element(delivered.begin(), delivered.end());
+      ahead_max = std::max(ahead_max, *most - *least);
+    });
+    for (int i = 0; i < 2000; ++i) {
+      EXPECT_TRUE(co_await producer.send(base::TopicName("t"), {.value = base::as_bytes("0123456")},
+                                         base::PartitionIndex(i % 8)));
+    }
+    EXPECT_TRUE(co_await producer.flush());
+    EXPECT_LE(ahead_max, 60U);
+    co_await producer.close();
+    co_await cluster.close();
+    co_return delivered;
+  };
+  EXPECT_EQ(world.run(run(world)), std::vector<std::size_t>(8, 250));
+  std::size_t batches = 0;
+  for (const auto& partition : world.broker.topic("t").partitions) {
+    batches += partition.batches.size();
+  }
+  // 2000 records, about 20 in a full batch.
+  EXPECT_LE(batches, 160U);
+}
+
 TEST(Producer, WithoutAcksReportsDeliveryWithoutOffset) {
   ClientWorld world(52);
   world.broker.add_topic("t", 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -16,6 +17,8 @@ using internal::ValuesReader;
 
 // Keys that plugins of Apache Kafka read for themselves.
 constexpr std::string_view kPluginPrefixes[] = {"rsm.config.", "rlmm.config.", "config.providers."};
+
+constexpr std::string_view kOverridesKey = "max.connections.per.ip.overrides";
 
 Problem no_effect(const std::string& key, std::string_view why, int line) {
   return {.kind = Problem::Kind::kNoEffect,
@@ -71,21 +74,9 @@ void read_node(ValuesReader& values, BrokerConfig& config) {
 }
 
 void read_connection_overrides(ValuesReader& values, NetworkConfig& network) {
-  constexpr std::string_view kKey = "max.connections.per.ip.overrides";
-  for (const auto& entry : split_list(values.text(kKey))) {
-    const auto colon = entry.rfind(':');
-    std::int32_t count = 0;
-    const std::string_view number =
-        colon == std::string::npos ? std::string_view() : std::string_view(entry).substr(colon + 1);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
-    if (number.empty() || error != std::errc() || end != number.data() + number.size() ||
-        count < 0) {
-      values.error(kKey, "Invalid value " + entry + " for configuration " + std::string(kKey) +
-                             ": each entry is address:count");
-      continue;
-    }
-    network.connections_per_address_overrides[entry.substr(0, colon)] = count;
-  }
+  auto overrides = parse_connection_overrides(values.text(kOverridesKey));
+  if (!overrides) return values.error(kOverridesKey, overrides.error());
+  network.connections.per_address_overrides = std::move(*overrides);
 }
 
 void read_network(ValuesReader& values, NetworkConfig& network) {
@@ -95,10 +86,10 @@ void read_network(ValuesReader& values, NetworkConfig& network) {
   network.listen_backlog = values.int32("socket.listen.backlog.size");
   network.queued_requests_max = values.int32("queued.max.requests");
   network.queued_request_bytes_max = values.int64("queued.max.request.bytes");
-  network.connections_max = values.int32("max.connections");
-  network.connections_per_address_max = values.int32("max.connections.per.ip");
+  network.connections.count_max = values.int32("max.connections");
+  network.connections.per_address_max = values.int32("max.connections.per.ip");
   read_connection_overrides(values, network);
-  network.connections_a_second_max = values.int32("max.connection.creation.rate");
+  network.connections.a_second_max = values.int32("max.connection.creation.rate");
   network.connection_idle_max = values.milliseconds("connections.max.idle.ms");
   network.request_timeout = values.milliseconds("request.timeout.ms");
   network.connection_setup_timeout = values.milliseconds("socket.connection.setup.timeout.ms");
@@ -149,6 +140,7 @@ void read_log(ValuesReader& values, LogSettings& log) {
   log.sync = values.text("moldau.log.sync") == "os" ? LogSync::kOs : LogSync::kAck;
   log.journal_bytes = values.int64("moldau.journal.bytes");
   log.tail_cache_bytes = values.int64("moldau.tail.cache.bytes");
+  log.page_cache_bytes = values.int64("moldau.page.cache.bytes");
   log.recovery_threads = values.int32("num.recovery.threads.per.data.dir");
   log.retention_check_interval = values.milliseconds("log.retention.check.interval.ms");
   log.initial_task_delay = values.milliseconds("log.initial.task.delay.ms");
@@ -251,6 +243,45 @@ LoadedConfig load(const Properties& properties) {
     return std::tuple(problem.kind != Problem::Kind::kError, problem.line, problem.key);
   });
   return loaded;
+}
+
+std::expected<std::map<std::string, std::int32_t>, std::string> parse_connection_overrides(
+    std::string_view text) {
+  std::map<std::string, std::int32_t> overrides;
+  for (const auto& entry : split_list(text)) {
+    const auto colon = entry.rfind(':');
+    std::int32_t count = 0;
+    const std::string_view number =
+        colon == std::string::npos ? std::string_view() : std::string_view(entry).substr(colon + 1);
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+    if (number.empty() || error != std::errc() || end != number.data() + number.size() ||
+        count < 0) {
+      return std::unexpected("Invalid value " + entry + " for configuration " +
+                             std::string(kOverridesKey) + ": each entry is address:count");
+    }
+    overrides[entry.substr(0, colon)] = count;
+  }
+  return overrides;
+}
+
+ConnectionLimits resolve_connections(const Layers& layers) {
+  const auto number = [&](std::string_view name) {
+    const Key* key = find_key(Scope::kBroker, name);
+    for (const auto& text : {layers.get(name), key->default_text()}) {
+      const auto value = text ? parse_value(*key, *text) : std::unexpected(std::string());
+      const auto* found = value ? std::get_if<std::int64_t>(&*value) : nullptr;
+      if (found != nullptr) return static_cast<std::int32_t>(*found);
+    }
+    return std::numeric_limits<std::int32_t>::max();
+  };
+  ConnectionLimits limits{.count_max = number("max.connections"),
+                          .per_address_max = number("max.connections.per.ip"),
+                          .per_address_overrides = {},
+                          .a_second_max = number("max.connection.creation.rate")};
+  const auto text = layers.get(kOverridesKey);
+  auto overrides = parse_connection_overrides(text.value_or(""));
+  if (overrides) limits.per_address_overrides = std::move(*overrides);
+  return limits;
 }
 
 Properties default_properties(std::string_view data_dir) {

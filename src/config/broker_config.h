@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,6 +63,16 @@ enum class LogSync : std::uint8_t {
   kOs,   // as Kafka: after it is in the page cache
 };
 
+// How many connections a node takes; may change while it runs.
+struct ConnectionLimits {
+  std::int32_t count_max = 0;
+  std::int32_t per_address_max = 0;
+  std::map<std::string, std::int32_t> per_address_overrides;
+  std::int32_t a_second_max = 0;
+
+  friend bool operator==(const ConnectionLimits&, const ConnectionLimits&) = default;
+};
+
 struct NetworkConfig {
   std::vector<Listener> broker_listeners;      // bound when the node is a broker
   std::vector<Listener> controller_listeners;  // bound when the node is a controller
@@ -78,10 +89,7 @@ struct NetworkConfig {
   std::int32_t listen_backlog = 0;
   std::int32_t queued_requests_max = 0;
   std::int64_t queued_request_bytes_max = 0;  // -1: no limit of its own
-  std::int32_t connections_max = 0;
-  std::int32_t connections_per_address_max = 0;
-  std::map<std::string, std::int32_t> connections_per_address_overrides;
-  std::int32_t connections_a_second_max = 0;
+  ConnectionLimits connections;
   Milliseconds64 connection_idle_max{0};  // negative: never closed for being idle
   Milliseconds64 request_timeout{0};
   Milliseconds64 connection_setup_timeout{0};
@@ -119,6 +127,7 @@ struct LogSettings {
   LogSync sync = LogSync::kAck;
   std::int64_t journal_bytes = 0;     // moldau.journal.bytes, for each data directory
   std::int64_t tail_cache_bytes = 0;  // moldau.tail.cache.bytes, for each core
+  std::int64_t page_cache_bytes = 0;  // moldau.page.cache.bytes, all cores; -1 for no limit
   std::int32_t recovery_threads = 0;  // for each data directory
   Milliseconds64 retention_check_interval{0};
   Milliseconds64 initial_task_delay{0};
@@ -209,6 +218,14 @@ struct LoadedConfig {
 
 // Reads a node's settings. A key that is not there has Kafka's default.
 [[nodiscard]] LoadedConfig load(const Properties& properties);
+
+// The limits in force under these layers: the file's, and what was set while running. A stored
+// value that does not parse counts as not set.
+[[nodiscard]] ConnectionLimits resolve_connections(const Layers& layers);
+
+// "address:count,..."; the error is a whole message.
+[[nodiscard]] std::expected<std::map<std::string, std::int32_t>, std::string>
+parse_connection_overrides(std::string_view text);
 
 // What a node without a file runs with: broker and controller 1 on 127.0.0.1, ports 9092 and 9093,
 // data in `data_dir`.

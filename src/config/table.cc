@@ -89,6 +89,14 @@ constexpr std::pair<std::string_view, std::string_view> kGroupSynonyms[] = {
     {"streams.task.offset.interval.ms", "group.streams.task.offset.interval.ms"},
 };
 
+// Broker keys that a running node follows beside those that stand in for topic keys.
+constexpr std::string_view kFollowedKeys[] = {
+    "max.connection.creation.rate",
+    "max.connections",
+    "max.connections.per.ip",
+    "max.connections.per.ip.overrides",
+};
+
 // Keys that may carry a SASL mechanism after the listener.
 constexpr std::string_view kMechanismKeys[] = {
     "connections.max.reauth.ms",          "sasl.jaas.config",
@@ -211,6 +219,18 @@ std::vector<std::string> alternative_broker_keys(std::string_view broker_key) {
     return {std::string(broker_key), std::string(split->key)};
   }
   return {std::string(broker_key)};
+}
+
+std::optional<std::string_view> no_dynamic_effect(const Key& key) {
+  if (!key.honoured()) return key.no_effect;
+  if (std::ranges::find(kFollowedKeys, key.name) != std::end(kFollowedKeys)) return std::nullopt;
+  for (const auto& topic : kTopicSynonyms) {
+    const auto group = std::span(topic.broker_keys).first(topic.count);
+    if (std::ranges::find(group, key.name, &BrokerSynonym::broker_key) != group.end()) {
+      return std::nullopt;
+    }
+  }
+  return "set it in the properties file; it is read at the start";
 }
 
 std::optional<std::string_view> group_synonym(std::string_view group_key) {

@@ -37,6 +37,10 @@ struct BrokerSynonym {
 // ssl.keystore.location. Any other key stands alone.
 [[nodiscard]] std::vector<std::string> alternative_broker_keys(std::string_view broker_key);
 
+// Why a node that runs does not act on a new value of a broker key, as a clause that follows
+// "<key> cannot be changed while the node runs: ". Nothing when it does act.
+[[nodiscard]] std::optional<std::string_view> no_dynamic_effect(const Key& key);
+
 // The broker key whose value is a group key's default; nothing when the group key has its own.
 [[nodiscard]] std::optional<std::string_view> group_synonym(std::string_view group_key);
 

@@ -26,8 +26,8 @@ TEST(Table, EachKeyHasOneRowInOrderWithADescription) {
 }
 
 TEST(Table, HoldsAllOfKafkasKeys) {
-  // 379 of AbstractKafkaConfig, five of our own, two of the authorizer, three dynamic throttles.
-  EXPECT_EQ(keys(Scope::kBroker).size(), 379u + 5 + 2 + 3);
+  // 379 of AbstractKafkaConfig, six of our own, two of the authorizer, three dynamic throttles.
+  EXPECT_EQ(keys(Scope::kBroker).size(), 379u + 6 + 2 + 3);
   EXPECT_EQ(keys(Scope::kTopic).size(), 38u);
   EXPECT_EQ(keys(Scope::kGroup).size(), 27u);
   EXPECT_EQ(keys(Scope::kClientMetrics).size(), 3u);

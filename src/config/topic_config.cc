@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "config/broker_config.h"
 #include "config/layers.h"
 #include "config/table.h"
 
@@ -218,6 +219,7 @@ std::expected<void, std::string> check_topic(const Layers& broker, const Values&
 
 std::expected<void, std::string> check_dynamic_broker(const Values& values, bool for_all_brokers) {
   std::vector<std::string> fixed;
+  std::optional<std::string> without_effect;
   std::vector<std::string> per_broker;
   for (const auto& [name, text] : values) {
     const auto listener = split_listener_key(name);
@@ -225,8 +227,20 @@ std::expected<void, std::string> check_dynamic_broker(const Values& values, bool
     // An unknown name may belong to a plugin of another broker: stored, as Kafka does.
     if (key == nullptr) continue;
     if (auto value = parse_value(*key, text); !value) return std::unexpected(value.error());
+    if (name == "max.connections.per.ip.overrides") {
+      if (auto parsed = parse_connection_overrides(text); !parsed) {
+        return std::unexpected(parsed.error());
+      }
+    }
     if (key->update == Update::kReadOnly) fixed.push_back(name);
     if (key->update == Update::kPerBroker) per_broker.push_back(name);
+    const auto reason = listener ? std::optional<std::string_view>(
+                                       "it cannot differ between "
+                                       "listeners yet")
+                                 : no_dynamic_effect(*key);
+    if (reason && !without_effect) {
+      without_effect = name + " cannot be changed while the node runs: " + std::string(*reason);
+    }
   }
   if (!fixed.empty()) {
     return std::unexpected("Cannot update these configs dynamically: [" + joined(fixed) + "]");
@@ -238,6 +252,8 @@ std::expected<void, std::string> check_dynamic_broker(const Values& values, bool
         "broker level: [" +
         joined(per_broker) + "]");
   }
+  // Kafka would act on these. Storing what changes nothing would look as if it did.
+  if (without_effect) return std::unexpected(*without_effect);
   return {};
 }
 

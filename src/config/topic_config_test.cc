@@ -84,7 +84,14 @@ TEST(TopicConfig, ChecksWhatIsStoredForBrokers) {
   EXPECT_EQ(check_dynamic_broker({{"node.id", "5"}}, false).error(),
             "Cannot update these configs dynamically: [node.id]");
   EXPECT_FALSE(check_dynamic_broker({{"listeners", "PLAINTEXT://:1"}}, true));
-  EXPECT_TRUE(check_dynamic_broker({{"listeners", "PLAINTEXT://:1"}}, false));
+  EXPECT_EQ(check_dynamic_broker({{"listeners", "PLAINTEXT://:1"}}, false).error(),
+            "listeners cannot be changed while the node runs: set it in the properties file; it is "
+            "read at the start");
+  EXPECT_EQ(check_dynamic_broker({{"num.io.threads", "4"}}, true).error(),
+            "num.io.threads cannot be changed while the node runs: the number of loops follows "
+            "moldau.cores");
+  EXPECT_FALSE(check_dynamic_broker({{"max.connections.per.ip.overrides", "a"}}, true));
+  EXPECT_TRUE(check_dynamic_broker({{"max.connections.per.ip.overrides", "a:5"}}, true));
   EXPECT_FALSE(check_dynamic_broker({{"log.retention.ms", "x"}}, false));
 }
 

@@ -6,6 +6,7 @@
 #include "console/http.h"
 #include "console/metrics.h"
 #include "rt/sleep.h"
+#include "rt/timed_event.h"
 
 namespace moldau::console {
 namespace {
@@ -15,6 +16,13 @@ using namespace std::chrono_literals;
 constexpr base::Duration kAcceptRetryDelay = 100ms;
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 constexpr std::string_view kMetrics = "text/plain; version=0.0.4; charset=utf-8";
+
+// Closes the connection when the time is over, or when the token stops the wait: whoever waits for
+// its peer then goes on.
+rt::Task<> close_late(rt::TimedEvent& done, rt::Connection& connection, rt::StopToken token) {
+  co_await done.wait(token);
+  if (!done.happened()) connection.close();
+}
 
 }  // namespace
 
@@ -49,12 +57,21 @@ rt::Task<> Console::accept_loop() {
 }
 
 rt::Task<> Console::serve(rt::ConnectionPtr connection) {
+  rt::TimedEvent done(*loop_, loop_->now() + kRequestTimeMax);
+  rt::Scope closer(*loop_);
+  closer.spawn(close_late(done, *connection, scope_.token()));
+  co_await exchange(*connection);
+  done.set();
+  co_await closer.join();
+}
+
+rt::Task<> Console::exchange(rt::Connection& connection) {
   std::string head;
   HttpRequest request;
   HttpParse state = HttpParse::kNeedMore;
   while (state == HttpParse::kNeedMore && head.size() < kRequestBytesMax) {
     std::array<std::byte, 1024> piece;
-    const auto count = co_await connection->receive(piece);
+    const auto count = co_await connection.receive(piece);
     if (!count) co_return;
     head += base::as_text(base::Bytes(piece).first(*count));
     state = parse_request(head, request);
@@ -68,19 +85,30 @@ rt::Task<> Console::serve(rt::ConnectionPtr connection) {
     response = co_await respond(std::move(request.target));
   }
   // A peer that has gone does not want the answer.
-  static_cast<void>(co_await connection->send(base::as_bytes(response)));
+  static_cast<void>(co_await connection.send(base::as_bytes(response)));
 }
 
 rt::Task<std::string> Console::respond(std::string target) {
   if (target == "/healthz") co_return http_response(200, kPlain, "ok\n");
-  if (target == "/readyz") {
-    co_return admin_->ready() ? http_response(200, kPlain, "ready\n")
-                              : http_response(503, kPlain, "not ready: the node is starting\n");
-  }
+  if (target == "/readyz") co_return co_await readiness();
   if (target == "/metrics") {
     co_return http_response(200, kMetrics, metrics_text(*admin_, co_await admin_->snapshot()));
   }
   co_return http_response(404, kPlain, "Here are /metrics, /healthz and /readyz.\n");
+}
+
+rt::Task<std::string> Console::readiness() {
+  if (!admin_->ready()) {
+    co_return http_response(503, kPlain,
+                            "not ready: the node is " + std::string(admin_->stage()) + "\n");
+  }
+  // Partitions are served as each becomes ready.
+  const broker::NodeSnapshot node = co_await admin_->snapshot();
+  std::size_t opening = 0;
+  for (const auto& shard : node.shards) opening += shard.partitions_opening;
+  std::string text = "ready";
+  if (opening > 0) text += "; partitions that are still being opened: " + std::to_string(opening);
+  co_return http_response(200, kPlain, text + "\n");
 }
 
 }  // namespace moldau::console

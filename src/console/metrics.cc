@@ -99,10 +99,23 @@ constexpr ShardMetric kShardMetrics[] = {
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.journaled_bytes); }},
     {"moldau_synced_in_place_bytes_total", "counter", "Bytes made durable in their own segment.",
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.in_place_bytes); }},
+    {"moldau_syncs_in_place_total", "counter", "Logs synced for these bytes.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.storage.in_place_syncs); }},
+    {"moldau_page_cache_returned_bytes_total", "counter",
+     "Written bytes given back to the kernel, beyond moldau.page.cache.bytes.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.storage.forgotten_bytes); }},
     {"moldau_reads_cached_total", "counter", "Reads answered from the tail cache.",
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.reads_cached); }},
     {"moldau_reads_disk_total", "counter", "Reads that needed the disk.",
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.reads_disk); }},
+    {"moldau_loop_busy_seconds_total", "counter", "Time in which the loop did not wait.",
+     [](const ShardSnapshot& s) { return seconds(s.loop.busy); }},
+    {"moldau_loop_queue_depth", "gauge", "Jobs that waited when the loop's last turn began.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.loop.queue_depth); }},
+    {"moldau_loop_queue_depth_max", "gauge", "The most jobs that ever waited so.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.loop.queue_depth_max); }},
+    {"moldau_disk_operations_in_flight", "gauge", "Reads, writes and syncs under way.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.loop.disk_in_flight); }},
 };
 
 void shard_part(Text& text, const NodeSnapshot& node) {

@@ -76,6 +76,28 @@ void Controller::committed(base::Offset end) {
 
 // --- leadership ---
 
+std::optional<std::string> Controller::not_served(
+    std::span<const metadata::Record> bootstrap) const {
+  // What stands only in an open transaction will be undone.
+  const bool open = state_->before_transaction != nullptr;
+  const metadata::Image& settled = open ? state_->before_transaction->image : state_->image;
+  if (const auto version = settled.metadata_version()) {
+    if (auto why = metadata::why_not_served(metadata::kMetadataVersionFeature, version->level())) {
+      return why;
+    }
+    for (const auto& [name, level] : settled.features()) {
+      if (auto why = metadata::why_not_served(name, level)) return why;
+    }
+    return std::nullopt;
+  }
+  for (const metadata::Record& record : bootstrap) {
+    const auto* level = std::get_if<wire::FeatureLevelRecord>(&record.record);
+    if (level == nullptr) continue;
+    if (auto why = metadata::why_not_served(level->name, level->feature_level)) return why;
+  }
+  return std::nullopt;
+}
+
 Upkeep Controller::activate(const Context& context, std::span<const metadata::Record> bootstrap) {
   ASSERT(!active_);
   active_ = true;

@@ -123,6 +123,10 @@ class Controller {
 
   // --- state ---
   // Replaces all state by a snapshot's. Only while not active.
+  // Why this version cannot lead a cluster with the levels that the log has finalized, or that
+  // `bootstrap` would: to be asked before activate(), which writes.
+  [[nodiscard]] std::optional<std::string> not_served(
+      std::span<const metadata::Record> bootstrap) const;
   [[nodiscard]] std::expected<void, ReplayError> load(const metadata::Image& image,
                                                       base::Offset last_offset);
   // Applies a batch: all of it or, with an error, nothing. An error means that this log and this

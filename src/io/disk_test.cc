@@ -1,17 +1,22 @@
 // Files of the real runtime, through both backends.
 #include "rt/disk.h"
 
+#include <atomic>
 #include <cstddef>
+#include <deque>
 #include <fcntl.h>
 #include <memory>
 #include <string>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "io/internal/descriptor.h"
+#include "io/internal/event_loop.h"
+#include "io/internal/shared.h"
 #include "io/internal/testing.h"
 #include "io/runtime.h"
 #include "rt/call.h"
@@ -343,13 +348,87 @@ rt::Task<> locks(Runtime& runtime, std::string folder) {
       rt::IoErrorCode::kLocked);
   // Closing another descriptor of the file would drop the lock; the close is put off.
   (co_await open(loop, path)).reset();
-  EXPECT_TRUE((co_await disk.list(folder)).has_value());
+  // Closing runs where trees are removed.
+  std::ignore = co_await disk.remove_tree(folder + "/missing");
   EXPECT_FALSE(another_process_can_lock(path));
   held->reset();
   EXPECT_TRUE(another_process_can_lock(path));
   EXPECT_TRUE((co_await disk.lock(path)).has_value());
 }
 TEST_P(DiskBackends, LocksExclude) { run(1, locks); }
+
+// Keeps all threads of a pool busy, with more behind them, until it is let go.
+class Occupied {
+ public:
+  Occupied(internal::ThreadPool& pool, std::size_t tasks) : left_(tasks) {
+    for (std::size_t i = 0; i < tasks; ++i) pool.submit(tasks_.emplace_back(*this));
+  }
+  ~Occupied() {
+    go_ = true;
+    go_.notify_all();
+    for (std::size_t left = left_; left > 0; left = left_) left_.wait(left);
+  }
+
+ private:
+  struct Task : internal::PoolTask {
+    explicit Task(Occupied& o)
+        : PoolTask([](PoolTask& task) {
+            Occupied& owner = *static_cast<Task&>(task).occupied;
+            owner.go_.wait(false);
+            owner.left_.fetch_sub(1);
+            owner.left_.notify_one();
+          }),
+          occupied(&o) {}
+    Occupied* occupied;
+  };
+
+  std::atomic<bool> go_ = false;
+  std::atomic<std::size_t> left_;
+  std::deque<Task> tasks_;
+};
+
+internal::Shared& shared_of(Runtime& runtime) {
+  return static_cast<internal::EventLoop&>(runtime.loop(0)).shared();
+}
+
+// Acknowledgements wait for syncs; a deleted topic's files used to be unlinked before them.
+rt::Task<> sync_beside_bulk(Runtime& runtime, std::string folder) {
+  rt::Loop& loop = runtime.loop(0);
+  const rt::FileRef file = co_await open(loop, folder + "/f");
+  CO_ASSERT(file != nullptr);
+  const Occupied bulk(shared_of(runtime).bulk, 64);
+  std::vector<std::byte> bytes = pattern(100);
+  EXPECT_TRUE((co_await loop.disk().write_at(file, 0, bytes)).has_value());
+  rt::Scope scope(loop);
+  for (int i = 0; i < 5; ++i) {
+    scope.spawn([](rt::Loop& l, rt::FileRef f) -> rt::Task<> {
+      EXPECT_TRUE((co_await l.disk().sync(f)).has_value());
+    }(loop, file));
+  }
+  co_await scope.join();
+  EXPECT_TRUE((co_await loop.disk().list(folder)).has_value());
+}
+TEST_P(DiskBackends, SyncsDoNotQueueBehindBulkCalls) { run(1, sync_beside_bulk); }
+
+rt::Task<> write_beside_syncs(Runtime& runtime, std::string folder) {
+  rt::Loop& loop = runtime.loop(0);
+  const rt::FileRef file = co_await open(loop, folder + "/f");
+  CO_ASSERT(file != nullptr);
+  rt::Scope scope(loop);
+  {
+    const Occupied syncs(shared_of(runtime).syncs, 16);
+    for (int i = 0; i < 200; ++i) {
+      scope.spawn([](rt::Loop& l, rt::FileRef f) -> rt::Task<> {
+        EXPECT_TRUE((co_await l.disk().sync(f)).has_value());
+      }(loop, file));
+    }
+    std::vector<std::byte> bytes = pattern(100);
+    EXPECT_TRUE((co_await loop.disk().write_at(file, 0, bytes)).has_value());
+    EXPECT_EQ(loop.stats().disk_in_flight, 200U);
+  }
+  co_await scope.join();
+}
+TEST_P(DiskBackends, WritesDoNotQueueBehindSyncs) { run(1, write_beside_syncs); }
 
 }  // namespace
 }  // namespace moldau::io

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -361,6 +360,35 @@ rt::Task<> spread(Runtime& runtime) {
 }
 TEST(Net, LoopsShareTheConnectionsOfAnEndpoint) { run(3, spread); }
 
+rt::Task<> close_with_arrivals(Runtime& runtime) {
+  constexpr std::size_t kConnections = 5;
+  rt::Loop& here = runtime.loop(0);
+  rt::Loop& there = runtime.loop(1);
+  std::array<Share, 2> shares;
+  CO_ASSERT(co_await rt::call(here, there,
+                              open_share(there, shares[1], {.host = "127.0.0.1", .port = 0})));
+  const rt::Endpoint endpoint = shares[1].listener->local();
+  std::vector<rt::ConnectionPtr> clients;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    auto client = co_await here.net().connect(endpoint, 5s, {});
+    CO_ASSERT(client.has_value());
+    clients.push_back(std::move(*client));
+  }
+  CO_ASSERT(co_await open_share(here, shares[0], endpoint));
+  rt::Scope scope(here);
+  scope.spawn(accept_share(shares[0]));
+  EXPECT_EQ(co_await rt::call(here, there, close_share(shares[1])), 0U);
+  for (const rt::ConnectionPtr& client : clients) {
+    std::array<std::byte, 1> one{};
+    EXPECT_TRUE(co_await receive_all(*client, one));
+  }
+  shares[0].stop.request_stop();
+  co_await scope.join();
+  EXPECT_EQ(co_await close_share(shares[0]), kConnections);
+}
+// They used to be dropped.
+TEST(Net, ConnectionsOfAListenerThatClosesGoToTheOthers) { run(2, close_with_arrivals); }
+
 rt::Task<> send_a_file(Runtime& runtime) {
   rt::Loop& loop = runtime.loop(0);
   const TemporaryFolder folder;
@@ -425,16 +453,13 @@ rt::Task<int> run_out_of_files(Runtime& runtime) {
   const auto accepted = co_await (*listener)->accept({});
   co_return accepted ? 0 : 13;
 }
+int run_out_of_files_in_a_runtime() {
+  auto runtime = Runtime::create({.cores = 1, .log_level = base::LogLevel::kError});
+  return runtime ? (*runtime)->run(run_out_of_files(**runtime)) : 14;
+}
 TEST(Net, SurvivesRunningOutOfFiles) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    auto runtime = Runtime::create({.cores = 1, .log_level = base::LogLevel::kError});
-    ::_exit(runtime ? (*runtime)->run(run_out_of_files(**runtime)) : 14);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(::_exit(run_out_of_files_in_a_runtime()), testing::ExitedWithCode(0), "");
 }
 
 // A connection with endless input must not keep timers and others waiting.

@@ -37,7 +37,11 @@ class LoopRuntime final : public Runtime {
     trimmer_.emplace(shared_, faces_);
   }
 
+  // Threads of the pools may still be on their way out of a loop that they posted to.
+  ~LoopRuntime() override { shared_.close(); }
+
   [[nodiscard]] rt::IoResult<void> open() {
+    TRY(shared_.start());
     for (const auto& loop : loops_) TRY(loop->open());
     if (shared_.options.handle_signals) TRY(signals_->open());
     return {};
@@ -56,11 +60,14 @@ class LoopRuntime final : public Runtime {
   }
 
  private:
+  [[nodiscard]] bool start_threads();
+
   Shared shared_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<rt::Loop*> faces_;
   std::optional<Signals> signals_;
   std::optional<MemoryTrimmer> trimmer_;
+  std::vector<pthread_t> threads_;  // of all loops but the first
   bool ran_ = false;
 };
 
@@ -92,21 +99,34 @@ void* enter_loop(void* loop) {
   return nullptr;
 }
 
+bool LoopRuntime::start_threads() {
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    const auto started = start_thread_named("io-loop-" + std::to_string(i), kLoopStackBytes,
+                                            enter_loop, loops_[i].get());
+    if (!started) {
+      LOG_ERROR(loops_.front()->log(), "io",
+                "cannot start the thread of loop {} ({}): try --cores {}", i,
+                started.error().to_string(), i);
+      return false;
+    }
+    threads_.push_back(*started);
+  }
+  return true;
+}
+
 int LoopRuntime::run(rt::Task<int> main) {
   ASSERT(!std::exchange(ran_, true));
-  std::vector<pthread_t> threads;
-  for (std::size_t i = 1; i < loops_.size(); ++i) {
-    threads.push_back(start_thread_named("io-loop-" + std::to_string(i), kLoopStackBytes,
-                                         enter_loop, loops_[i].get()));
-  }
-  int code = 0;
+  constexpr int kNotStarted = 1;
+  int code = kNotStarted;
   const MainRun whole = run_main(std::move(main), *loops_.front(), *trimmer_, code);
   rt::ResumeJob start;
   start.waiter = whole.handle;
-  loops_.front()->post(start);
-  loops_.front()->run();
+  if (start_threads()) {
+    loops_.front()->post(start);
+    loops_.front()->run();
+  }
   for (const auto& loop : loops_) loop->stop();
-  for (const pthread_t thread : threads) ::pthread_join(thread, nullptr);
+  for (const pthread_t thread : threads_) ::pthread_join(thread, nullptr);
   // The frame may own what other loops left to loop 0's end.
   whole.handle.destroy();
   for (const auto& loop : loops_) loop->drain();

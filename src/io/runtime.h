@@ -36,7 +36,7 @@ struct RuntimeOptions {
   std::size_t cores = 0;  // loops; 0 = available_cores()
   DiskBackend disk = DiskBackend::kAuto;
   std::size_t disk_threads_max =
-      16;  // threads that write, sync and do the rare calls; started on need
+      16;  // threads that sync, and as many for the rare calls; all but one started on need
   base::LogLevel log_level = base::LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   int log_descriptor = 2;
@@ -53,14 +53,15 @@ struct RuntimeOptions {
 
 class Runtime {
  public:
-  // Fails when the kernel refuses a descriptor, or io_uring when it is demanded.
+  // Fails when the kernel refuses a descriptor or a thread, or io_uring when it is demanded.
   [[nodiscard]] static rt::IoResult<std::unique_ptr<Runtime>> create(RuntimeOptions options);
   virtual ~Runtime() = default;
 
   [[nodiscard]] virtual rt::Loops loops() const = 0;
   [[nodiscard]] rt::Loop& loop(std::size_t index) const { return *loops()[index]; }
 
-  // Runs the task on loop 0 and yields its value once all threads of the loops have ended. Once.
+  // Runs the task on loop 0 and yields its value once all threads of the loops have ended; 1, with
+  // an error in the log, when a loop can have no thread. Once.
   [[nodiscard]] virtual int run(rt::Task<int> main) = 0;
 
   // The number of the first SIGTERM or SIGINT; 0 when the token stopped the wait. Loop 0 only.

@@ -151,4 +151,23 @@ FeatureRange supported_range(std::string_view feature) {
   return {};
 }
 
+std::optional<std::string> why_not_served(std::string_view feature, std::int16_t level) {
+  const FeatureRange served = supported_range(feature);
+  if (level == 0 || served.contains(level)) return std::nullopt;
+  const auto named = [&](std::int16_t of) {
+    std::string text = std::to_string(of);
+    const auto version = MetadataVersion::from_level(of);
+    if (feature == kMetadataVersionFeature && version) {
+      text.append(" (").append(version->name()).append(")");
+    }
+    return text;
+  };
+  std::string why = "the feature " + std::string(feature) + " is finalized at level " +
+                    named(level) + ", and this version of Moldau ";
+  why += served.max == 0 ? "does not serve that feature yet" : "serves up to " + named(served.max);
+  return why +
+         "; lower it with Kafka's kafka-features.sh while Apache Kafka runs on the "
+         "directory, or format a new one with moldau storage format";
+}
+
 }  // namespace moldau::metadata

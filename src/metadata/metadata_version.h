@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "wire/metadata_record.h"
@@ -86,5 +87,9 @@ struct SupportedFeature {
 [[nodiscard]] std::span<const SupportedFeature> supported_features();
 // {0, 0} for a feature that we do not serve.
 [[nodiscard]] FeatureRange supported_range(std::string_view feature);
+// For the operator of a cluster that has this level finalized: what is the matter and what to do.
+// Nothing when the level is served.
+[[nodiscard]] std::optional<std::string> why_not_served(std::string_view feature,
+                                                        std::int16_t level);
 
 }  // namespace moldau::metadata

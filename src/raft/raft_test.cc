@@ -614,6 +614,12 @@ TEST(Raft, ASnapshotIsServedInPartsAndTheBootstrapOneNever) {
   EXPECT_EQ(answer.error, ErrorCode::kNone);
   EXPECT_EQ(answer.size, 1000);
   EXPECT_EQ(std::get<ReadSnapshot>(bench.out.answer[0].attach).position, 600U);
+  EXPECT_EQ(std::get<ReadSnapshot>(bench.out.answer[0].attach).bytes_max, 500U);
+  // Regression: a part was as large as the peer claimed that it may be.
+  request.bytes_max = 0x7FFFFFFF;
+  bench.ask<FetchSnapshotResponse>(request);
+  EXPECT_EQ(std::get<ReadSnapshot>(bench.out.answer[0].attach).bytes_max,
+            RaftOptions().fetch_snapshot_bytes_max);
   request.position = 1000;
   EXPECT_EQ(bench.ask<FetchSnapshotResponse>(request).error, ErrorCode::kPositionOutOfRange);
   request.id = at(2, 1);

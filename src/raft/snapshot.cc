@@ -131,7 +131,7 @@ base::SharedBytes standalone_snapshot(const VoterNode& self, base::Timestamp now
   VoterSet voters;
   voters.put(self);
   return snapshot_bytes({.id = kBootstrapSnapshotId,
-                         .last_contained_log_time = base::Timestamp(0),
+                         .last_contained_log_time = now,
                          .written_at = now,
                          .kraft_version = kKRaftVersion1,
                          .voters = std::move(voters)},

@@ -137,7 +137,8 @@ TEST(StandaloneSnapshot, NamesItsOneVoter) {
   ASSERT_TRUE(head.has_value()) << head.error();
   EXPECT_EQ(head->control.kraft_version, kKRaftVersion1);
   EXPECT_TRUE(head->control.voters->is_only_voter(self().key));
-  EXPECT_EQ(head->last_contained_log_time, base::Timestamp(0));
+  // Regression: was 0, which is Kafka's value for bootstrap.checkpoint only.
+  EXPECT_EQ(head->last_contained_log_time, base::Timestamp(1));
 }
 
 TEST(BootstrapCheckpoint, HoldsRecordsAndNoVoters) {

@@ -41,7 +41,8 @@ inline constexpr std::uint8_t kCodecMax = 4;
 
 enum class TimestampType : std::uint8_t { kCreateTime = 0, kLogAppendTime = 1 };
 
-// The attribute bits of a batch. Bits that no version defines are kept as they came.
+// The attribute bits of a batch. Bits that no version defines are kept as they came, except in a
+// batch that is built anew.
 struct BatchAttributes {
   static constexpr std::uint16_t kCodecMask = 0x07;
   static constexpr std::uint16_t kTimestampTypeBit = 0x08;
@@ -72,6 +73,11 @@ struct BatchAttributes {
   [[nodiscard]] constexpr bool control() const { return (bits & kControlBit) != 0; }
   // Set by compaction: base_timestamp then is the time at which tombstones may go.
   [[nodiscard]] constexpr bool delete_horizon() const { return (bits & kDeleteHorizonBit) != 0; }
+  // Only what a batch of records just produced may say: neither undefined bits nor a horizon.
+  constexpr void keep_produced() {
+    bits = static_cast<std::uint16_t>(
+        bits & (kCodecMask | kTimestampTypeBit | kTransactionalBit | kControlBit));
+  }
   constexpr void set_codec(Codec codec) {
     bits = static_cast<std::uint16_t>((bits & ~kCodecMask) | static_cast<std::uint16_t>(codec));
   }

@@ -266,6 +266,7 @@ Result<StoredBatch> rebuild(const BatchHeader& header, base::SharedBytes records
   if (batch.body.size() > kBatchBytesMax - kBatchHeaderBytes) {
     return fault(Error::kMessageTooLarge, "the batch is too large in its new form");
   }
+  batch.header.attributes.keep_produced();
   batch.header.attributes.set_codec(how.compression.codec);
   batch.header.set_body_size(batch.body.size());
   return batch;
@@ -313,6 +314,16 @@ struct Walked {
   Rebuild how;
 };
 
+// What a batch that is built anew may unpack to: all of it is in memory at once. Without a codec it
+// must fit the topic as it is.
+std::size_t rebuilt_bytes_max(Codec target, const ValidateOptions& options) {
+  const auto message_bytes_max = static_cast<std::size_t>(options.message_bytes_max);
+  const std::size_t bytes_max = target == Codec::kNone
+                                    ? message_bytes_max
+                                    : std::max(kRepackedBytesMax, 4 * message_bytes_max);
+  return std::min(bytes_max, options.decompressed_bytes_max);
+}
+
 // Checks every record, unpacking as little as the outcome allows.
 Result<Walked> walk(const BatchHeader& header, const base::SharedBytes& body,
                     const ValidateOptions& options, CodecContexts& contexts,
@@ -320,7 +331,8 @@ Result<Walked> walk(const BatchHeader& header, const base::SharedBytes& body,
   Walked result{.how = {.compression = target_compression(header, options)}};
   const bool packed = header.attributes.compressed();
   const bool recompress = result.how.compression.codec != header.attributes.codec();
-  const DecompressOptions limit{.bytes_max = options.decompressed_bytes_max};
+  const DecompressOptions limit{.bytes_max =
+                                    rebuilt_bytes_max(result.how.compression.codec, options)};
   if (recompress) {
     result.unpacked =
         packed ? TRY(decompress(header.attributes.codec(), body.span(), contexts, limit)) : body;
@@ -338,11 +350,11 @@ Result<Walked> walk(const BatchHeader& header, const base::SharedBytes& body,
   return result;
 }
 
-Result<Validated> finish(const BatchHeader& came, const base::SharedBytes& body, Walked walked,
+Result<Validated> finish(const BatchHeader& came, base::SharedBytes body, Walked walked,
                          const RecordChecker& checker, const ValidateOptions& options,
                          CodecContexts& contexts) {
   const bool rebuilt = walked.unpacked.has_value();
-  StoredBatch batch{.header = came, .body = body};
+  StoredBatch batch{.header = came, .body = std::move(body)};
   if (rebuilt) batch = TRY(rebuild(came, *std::move(walked.unpacked), walked.how, contexts));
   TRY(check_result_size(batch.size(), rebuilt, options));
   seal(batch, came, rebuilt, checker, options);
@@ -377,13 +389,13 @@ std::expected<Validated, Refusal> validate(const base::SharedBytes& records,
   auto header = check_batch(records, options);
   if (!header) return refuse(std::move(header).error());
 
-  const base::SharedBytes body = records.slice(kBatchHeaderBytes, header->body_size());
+  base::SharedBytes body = records.slice(kBatchHeaderBytes, header->body_size());
   RecordChecker checker(*header, options);
   auto walked = walk(*header, body, options, contexts, checker);
   if (!walked) return refuse(std::move(walked).error());
   if (checker.refused()) return std::unexpected(std::move(checker).refusal());
 
-  auto done = finish(*header, body, *std::move(walked), checker, options, contexts);
+  auto done = finish(*header, std::move(body), *std::move(walked), checker, options, contexts);
   if (!done) return refuse(std::move(done).error());
   return *std::move(done);
 }

@@ -45,6 +45,10 @@ struct ValidateOptions {
 // Errors reported per record (ProduceResponse 8 and above); more are counted, not listed.
 inline constexpr std::size_t kRecordErrorsMax = 100;
 
+// A batch that has to be built anew may unpack to this, or to four times max.message.bytes when
+// that is more: as many of them as there are threads are held in memory at once.
+inline constexpr std::size_t kRepackedBytesMax = std::size_t{64} << 20;
+
 struct RecordError {
   std::int32_t batch_index = 0;  // position of the record in the batch
   std::string message;

@@ -262,6 +262,39 @@ TEST(Validate, StopsABomb) {
   }
 }
 
+// Regression: a batch that was to be stored without compression was unpacked up to 256 MiB first.
+TEST(Validate, WhatIsBuiltAnewIsUnpackedOnlyAsFarAsItMayFit) {
+  std::vector<OwnedRecord> records = keyed(1);
+  records[0].value = std::string(2 << 20, '\0');
+  const base::SharedBytes bytes = batch_of(records, {.compression = {.codec = Codec::kZstd}});
+  const Compression none{.codec = Codec::kNone};
+  const auto refused = run(bytes, {.message_bytes_max = 1 << 20, .compression = none});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Error::kMessageTooLarge);
+  EXPECT_NE(refused.error().message.find("unpack"), std::string::npos) << refused.error().message;
+  EXPECT_TRUE(run(bytes, {.message_bytes_max = 4 << 20, .compression = none}));
+
+  records[0].value = std::string(kRepackedBytesMax, '\0');
+  const base::SharedBytes large = batch_of(
+      records, {.compression = {.codec = Codec::kZstd}, .size_max = 2 * kRepackedBytesMax});
+  const Compression lz4{.codec = Codec::kLz4};
+  EXPECT_EQ(code_of(large, {.compression = lz4}), Error::kMessageTooLarge);
+  EXPECT_TRUE(run(large, {.message_bytes_max = 32 << 20, .compression = lz4}));
+  EXPECT_TRUE(run(large)) << "as the producer sent it, it is not held in memory";
+}
+
+TEST(Validate, ABatchBuiltAnewKeepsOnlyWhatAProducerMaySay) {
+  StoredBatch batch = internal::build(keyed(3), {});
+  batch.header.attributes.bits |=
+      0x8000 | BatchAttributes::kDeleteHorizonBit | BatchAttributes::kTransactionalBit;
+  batch.header.crc = checksum(batch.header, batch.body.span());
+  const auto result = run(batch.flatten(), {.compression = Compression{.codec = Codec::kZstd}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->rebuilt);
+  EXPECT_EQ(result->batch.header.attributes.bits,
+            BatchAttributes::kTransactionalBit | static_cast<std::uint16_t>(Codec::kZstd));
+}
+
 TEST(Validate, ZstdNeedsProduce7) {
   const base::SharedBytes bytes = batch_of(keyed(3), {.compression = {.codec = Codec::kZstd}});
   EXPECT_EQ(code_of(bytes, {.zstd_allowed = false}), Error::kUnsupportedCompressionType);

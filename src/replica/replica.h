@@ -143,7 +143,8 @@ struct Output {
   // In order of offsets within a reason.
   std::vector<Released> released;
   std::optional<AlterPartition> alter_partition;
-  // The epoch cache must learn of it, and its checkpoint be durable, before the next append.
+  // The epoch cache must learn of it before the next append; its checkpoint is to be durable before
+  // the first data of that epoch is.
   std::optional<logstate::EpochEntry> epoch_started;
   // The high watermark has moved: readers may go on.
   bool high_watermark_moved = false;

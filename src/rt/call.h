@@ -76,6 +76,7 @@ class [[nodiscard]] Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   ~Call() {
+    if (in_flight_) from_->abandon_call();
     if (start_.queue != nullptr) to_->withdraw(start_);
     if (back_.queue != nullptr) from_->withdraw(back_);
     if (run_) run_.destroy();
@@ -88,14 +89,19 @@ class [[nodiscard]] Call {
     run_.promise().from = from_;
     run_.promise().back = &back_;
     start_.waiter = run_;
+    in_flight_ = true;
     to_->post(start_);
   }
-  T await_resume() { return result_.take(); }
+  T await_resume() {
+    in_flight_ = false;
+    return result_.take();
+  }
 
  private:
   Loop* from_;
   Loop* to_;
   internal::CallResult<T> result_;
+  bool in_flight_ = false;
   ResumeJob start_;
   ResumeJob back_;
   std::coroutine_handle<internal::RemoteRun::promise_type> run_;

@@ -23,6 +23,9 @@ class CallAll {
   explicit CallAll(Loop& from) : from_(&from) {}
   CallAll(const CallAll&) = delete;
   CallAll& operator=(const CallAll&) = delete;
+  ~CallAll() {
+    if (running_ > 0) from_->abandon_call();
+  }
 
   void add(Loop& to, Task<T> task) { calls_.emplace_back(*this, to, std::move(task)); }
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/assert.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "base/trace.h"
@@ -44,15 +45,22 @@ class Loop {
   // their order, in both runtimes: that is what keeps two produce requests of one connection in
   // order. Nothing is promised between two posters.
   virtual void post(Job& job) = 0;
-  // Takes a job back that has not run yet, on this loop's thread only. Needed when a waiting frame
-  // is destroyed.
+  // Takes back a job that is queued here and has not run yet, on this loop's thread only. Needed
+  // when a waiting frame is destroyed.
   virtual void withdraw(Job& job) = 0;
+  // For Call and CallAll only: the frame that waits for another loop is being destroyed. The other
+  // loop may be running what it waits for, so only the crash of a simulated node does this; the
+  // real runtime aborts.
+  virtual void abandon_call() {
+    base::assertion_failed("no call in flight when its frame is destroyed", __FILE__, __LINE__);
+  }
   [[nodiscard]] virtual bool is_current() const = 0;
 
   // Monotonic time, constant within one turn of the loop is allowed.
   [[nodiscard]] virtual base::Instant now() = 0;
   // Milliseconds since 1970; may jump in both directions.
   [[nodiscard]] virtual base::Timestamp wall_now() = 0;
+  // The timer is not armed; disarm() takes one that is not, too.
   virtual void arm(Timer& timer, base::Instant at) = 0;
   virtual void disarm(Timer& timer) = 0;
 

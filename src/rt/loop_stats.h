@@ -13,7 +13,7 @@ struct LoopStats {
   std::uint64_t jobs = 0;             // jobs run, timers included
   std::uint64_t sleeps = 0;           // turns that waited in the kernel
   std::uint64_t posts_received = 0;   // jobs that came from other threads
-  std::uint64_t queue_depth = 0;      // jobs run in the last turn
+  std::uint64_t queue_depth = 0;      // jobs that waited when the turn began to run them; 0 asleep
   std::uint64_t queue_depth_max = 0;  // the largest such number since start
   base::Duration busy{0};             // time not spent waiting; busy / uptime is the utilisation
   base::Duration uptime{0};

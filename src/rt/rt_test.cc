@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "rt/call.h"
+#include "rt/call_all.h"
 #include "rt/scope.h"
 #include "rt/sleep.h"
 #include "rt/sync.h"
@@ -27,6 +28,7 @@ class QueueLoop final : public Loop {
     jobs_.push_back(&job);
   }
   void withdraw(Job& job) override {
+    ASSERT(job.queue == this);
     job.queue = nullptr;
     std::erase(jobs_, &job);
   }
@@ -49,6 +51,10 @@ class QueueLoop final : public Loop {
   [[nodiscard]] Work& work() override { UNREACHABLE(); }
   [[nodiscard]] base::Logger& log() override { UNREACHABLE(); }
   void mark(std::string_view) override {}
+  void abandon_call() override {
+    if (!crashes) Loop::abandon_call();
+  }
+  bool crashes = false;  // frames may be destroyed while another loop works for them
 
   void run() {
     while (step()) {
@@ -145,6 +151,28 @@ TEST(Call, BringsTheResultBack) {
   EXPECT_EQ(from.pending(), 1U);
   from.run();
   EXPECT_EQ(result, 5);
+}
+
+// The other loop may be running what the frame waits for: going on would be a use after free.
+TEST(CallDeathTest, AFrameDestroyedWhileItsCallIsOnTheWayIsABug) {
+  const auto drop_in_flight = [](bool all) {
+    QueueLoop from;
+    QueueLoop to;
+    Scope scope(from);
+    int result = 0;
+    if (all) {
+      scope.spawn([](Loop& here, Loop& there) -> Task<> {
+        CallAll<int> calls(here);
+        calls.add(there, add(1, 2));
+        co_await calls;
+      }(from, to));
+    } else {
+      scope.spawn(add_on(from, to, result));
+    }
+    from.run();
+  };
+  EXPECT_DEATH(drop_in_flight(false), "no call in flight");
+  EXPECT_DEATH(drop_in_flight(true), "no call in flight");
 }
 
 Task<> hold(Loop& loop, Semaphore& budget, std::size_t units, std::vector<int>& order, int name) {
@@ -310,6 +338,7 @@ TEST(Waits, WhatIsWaitedForMayGoBeforeItsWaiters) {
 TEST(Call, DestroyedAtEveryPointLeavesNothingOnEitherLoop) {
   for (int steps = 0; steps < 6; ++steps) {
     QueueLoop from;
+    from.crashes = true;
     QueueLoop to;
     int result = 0;
     {

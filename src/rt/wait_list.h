@@ -1,6 +1,7 @@
 // WaitList holds the coroutines that wait for one condition, oldest first, without allocation: each
 // waiter is a node inside its own frame. Destroying a waiting frame takes its node out; destroying
-// the list lets go of the nodes without resuming them. One loop.
+// the list lets go of the nodes without resuming them. One loop: a wake from another one is a race,
+// and aborts.
 #pragma once
 
 #include <coroutine>
@@ -53,9 +54,7 @@ class WaitList {
   // Resumes the oldest waiter on its loop's next turn. False when nobody waits.
   bool wake_one() {
     if (first_ == nullptr) return false;
-    Waiter& waiter = *first_;
-    unlink(waiter);
-    waiter.loop_->post(waiter);
+    wake(*first_);
     return true;
   }
   void wake_all() {
@@ -65,6 +64,7 @@ class WaitList {
   // Resumes this waiter, wherever it stands in the list.
   void wake(Waiter& waiter) {
     ASSERT(waiter.list_ == this);
+    ASSERT(waiter.loop_->is_current());
     unlink(waiter);
     waiter.loop_->post(waiter);
   }

@@ -1,36 +1,16 @@
 // Truncation, DeleteRecords, retention, removal: what they take away stays away through crashes,
 // and nothing else goes with it.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "rt/scope.h"
 #include "storage/internal/world_test.h"
 
 namespace moldau::storage {
 namespace {
 
 using namespace testing;
-
-std::int64_t now_of(World& world) { return world.node->loop(0).wall_now().value(); }
-
-void fill(World& world, Log& log, int count, LeaderEpoch epoch = LeaderEpoch(0)) {
-  for (int i = 0; i < count; ++i) {
-    const auto offset = log.end_offset().value();
-    ASSERT_TRUE(world
-                    .append(log,
-                            {.timestamp = now_of(world),
-                             .text = std::to_string(epoch.value()) + ":" + std::to_string(offset)},
-                            epoch)
-                    .has_value());
-  }
-  ASSERT_TRUE(world.durable(log).has_value());
-}
-
-void expect_dense(World& world, Log& log, Offset from, Offset to) {
-  const auto values = world.read_all(log);
-  EXPECT_EQ(static_cast<std::int64_t>(values.size()), to - from);
-  if (values.empty()) return;
-  EXPECT_EQ(values.begin()->first, from);
-  EXPECT_EQ(values.rbegin()->first, to - 1);
-}
 
 TEST(Truncate, CutsTheEndAndItsEpochs) {
   World world(1);
@@ -71,6 +51,103 @@ TEST(Truncate, ToTheFrontRestartsTheLog) {
   expect_dense(world, *log, Offset(500), Offset(505));
 }
 
+// The directory's names and partition.metadata may be where only the journal knows of them, and the
+// note of the truncation voids its entries: a truncation has to make the names durable itself.
+TEST(Truncate, OfALogThatOnlyTheJournalHas) {
+  const auto change = [](Log& log, int kind) -> rt::Task<bool> {
+    if (kind == 0) {
+      const auto done = co_await log.truncate_fully_and_start_at(Offset(500));
+      co_return done.has_value();
+    }
+    const auto done = co_await log.truncate_to(Offset(kind == 1 ? 0 : 3));
+    co_return done.has_value();
+  };
+  const Offset ends[] = {Offset(500), Offset(0), Offset(3)};
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (const int kind : {0, 1, 2}) {
+      SCOPED_TRACE(::testing::Message() << "seed " << seed << " kind " << kind);
+      World world(seed);
+      world.start();
+      world.simulation.run_for(2s);  // The journal gets ready.
+      Log* log = world.open("t");
+      fill(world, *log, 5);
+      ASSERT_GT(world.storage->store(0).stats().journaled_bytes, 0U);
+      ASSERT_TRUE(world.run(0, change(*log, kind)));
+      world.crash(sim::CrashKind::kPower);
+      world.start();
+      log = world.open("t");
+      ASSERT_NE(log, nullptr);
+      ASSERT_EQ(log->end_offset(), ends[kind]);
+      ASSERT_EQ(world.marks("journal entry refused"), 0U);
+    }
+  }
+}
+
+TEST(Truncate, RestartsALogThatWasNeverWritten) {
+  World world(41);
+  world.start();
+  Log* log = world.open("t");
+  ASSERT_TRUE(world.run(0, log->truncate_fully_and_start_at(Offset(500))).has_value());
+  world.crash(sim::CrashKind::kPower);
+  world.start();
+  log = world.open("t");
+  EXPECT_EQ(log->log_start_offset(), Offset(500));
+  EXPECT_EQ(log->end_offset(), Offset(500));
+}
+
+// A snapshot of the producers that were cut off must be gone for good: once the log has grown past
+// it again, it would answer "duplicate" for batches that nobody wrote.
+TEST(Truncate, SnapshotsOfWhatIsGoneDoNotComeBack) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    World world(seed);
+    world.options().store.checkpoint_bytes = 1;
+    world.start();
+    world.simulation.run_for(2s);
+    Log* log = world.open("t");
+    const auto append_as = [&](int producer, int count) {
+      for (int i = 0; i < count; ++i) {
+        ASSERT_TRUE(world.append(*log, {.timestamp = now_of(world),
+                                        .producer = base::ProducerId(producer),
+                                        .sequence = base::Sequence(i)}));
+        ASSERT_TRUE(world.durable(*log).has_value());
+        world.simulation.run_for(5ms);  // A snapshot is written.
+      }
+    };
+    append_as(9, 10);
+    ASSERT_TRUE(world.run(0, log->flush()).has_value());
+    ASSERT_TRUE(*world.run(0, log->truncate_to(Offset(0))));
+    append_as(10, 12);
+    world.crash(sim::CrashKind::kPower);
+    world.start();
+    log = world.open("t");
+    ASSERT_EQ(log->end_offset(), Offset(12));
+    ASSERT_EQ(log->producers().find(base::ProducerId(9)), nullptr);
+    ASSERT_NE(log->producers().find(base::ProducerId(10)), nullptr);
+  }
+}
+
+// The log start used to stay, above the end; the next start then dropped what was appended since.
+TEST(Truncate, BelowTheLogStartTakesTheStartAlong) {
+  World world(42);
+  world.start();
+  Log* log = world.open("t");
+  fill(world, *log, 50);
+  log->set_high_watermark(Offset(50));
+  EXPECT_EQ(*world.run(0, log->delete_records_to(Offset(40))), Offset(40));
+  EXPECT_TRUE(*world.run(0, log->truncate_to(Offset(30))));
+  EXPECT_EQ(log->log_start_offset(), Offset(30));
+  EXPECT_EQ(log->end_offset(), Offset(30));
+  fill(world, *log, 5);
+  for (const auto kind : {sim::CrashKind::kProcess, sim::CrashKind::kPower}) {
+    world.crash(kind);
+    world.start();
+    log = world.open("t");
+    EXPECT_EQ(log->log_start_offset(), Offset(30));
+    expect_dense(world, *log, Offset(30), Offset(35));
+  }
+}
+
 TEST(Truncate, ForgetsTheProducersOfWhatIsGone) {
   World world(3);
   world.start();
@@ -85,54 +162,151 @@ TEST(Truncate, ForgetsTheProducersOfWhatIsGone) {
   EXPECT_EQ(log->producers().find(base::ProducerId(9))->last_sequence(), base::Sequence(2));
 }
 
-// Random appends, truncations and crashes, each world beside a model of what must be there.
-TEST(Truncate, HoldsThroughCrashes) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    base::Rng rng(seed);
-    World world(seed, {.journal_bytes_max = std::size_t{1} << 20}, 1);
-    world.options().store.in_place_bytes = rng.chance(1, 2) ? 1'000 : 100'000;
-    world.options().store.checkpoint_bytes = 3'000 + rng.below(30'000);
-    std::vector<std::string> model;
-    std::int32_t epoch = 0;
-    world.start();
-    const auto options =
-        LogOptions{.segment_bytes = 3'000 + static_cast<std::int32_t>(rng.below(10'000)),
-                   .index_interval_bytes = 300};
-    Log* log = world.open("t", 0, options);
+// A log beside a model of what must be in it: random appends, truncations, DeleteRecords, new
+// topics of the same name, and crashes.
+class ModelWorld {
+ public:
+  explicit ModelWorld(std::uint64_t seed) : rng_(seed), world_(seed, {}, 1) {
+    world_.options().store.in_place_bytes = rng_.chance(1, 2) ? 1'000 : 100'000;
+    world_.options().store.checkpoint_bytes = 3'000 + rng_.below(30'000);
+    world_.options().recovery_point_interval =
+        base::Milliseconds64(rng_.chance(1, 2) ? 50 : 60'000);
+    options_ = {.segment_bytes = 3'000 + static_cast<std::int32_t>(rng_.below(10'000)),
+                .index_interval_bytes = 300};
+  }
+
+  void run() {
+    restart();
     for (int step = 0; step < 40; ++step) {
-      const auto what = rng.below(10);
-      if (what < 6) {
-        for (std::uint64_t i = 0; i < 1 + rng.below(8); ++i) {
-          model.push_back(std::to_string(epoch) + ":" + std::to_string(rng.next()) +
-                          std::string(rng.below(600), '.'));
-          ASSERT_TRUE(world.append(*log, {.text = model.back()}, LeaderEpoch(epoch)).has_value());
-        }
-        ASSERT_TRUE(world.durable(*log).has_value());
-      } else if (what < 8 && !model.empty()) {
-        const auto keep = rng.chance(1, 8) ? 0 : rng.below(model.size() + 1);
-        const auto cut = world.run(0, log->truncate_to(Offset(static_cast<std::int64_t>(keep))));
-        ASSERT_TRUE(cut.has_value()) << cut.error().message;
-        model.resize(keep);
-        ++epoch;
-      } else if (what == 8) {
-        world.simulation.run_for(std::chrono::milliseconds(rng.below(200)));
-      } else {
-        world.crash(rng.chance(1, 2) ? sim::CrashKind::kPower : sim::CrashKind::kProcess);
-        world.start();
-        log = world.open("t", 0, options);
-        ++epoch;
-      }
-      ASSERT_EQ(log->end_offset(), Offset(static_cast<std::int64_t>(model.size())))
-          << "step " << step;
+      SCOPED_TRACE(::testing::Message() << "step " << step);
+      take_step();
+      if (::testing::Test::HasFailure()) return;
+      ASSERT_EQ(log_->log_start_offset(), Offset(start_));
+      ASSERT_EQ(log_->end_offset(), Offset(end()));
     }
-    const auto values = world.read_all(*log);
-    ASSERT_EQ(values.size(), model.size());
+    check_all();
+    EXPECT_EQ(world_.marks("journal entry refused"), 0U);
+    EXPECT_EQ(world_.marks("damaged segment"), 0U);
+    EXPECT_EQ(world_.marks("records below the log start dropped"), 0U);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t end() const { return std::ssize(values_); }
+
+  void restart() {
+    world_.start();
+    log_ = world_.open("t", 0, options_, id_);
+    ++epoch_;
+  }
+
+  void take_step() {
+    const auto what = rng_.below(12);
+    if (what < 6) {
+      append(1 + rng_.below(8));
+    } else if (what < 8 && end() > start_) {
+      truncate();
+    } else if (what == 8) {
+      world_.simulation.run_for(std::chrono::milliseconds(rng_.below(200)));
+    } else if (what == 9) {
+      delete_records();
+    } else if (what == 10 && rng_.chance(1, 3)) {
+      recreate();
+    } else {
+      world_.crash(rng_.chance(1, 2) ? sim::CrashKind::kPower : sim::CrashKind::kProcess);
+      restart();
+      check_producer();
+    }
+  }
+
+  void append(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      values_.push_back(std::to_string(epoch_) + ":" + std::to_string(rng_.next()) +
+                        std::string(rng_.below(600), '.'));
+      // A producer for each stretch between truncations: one that was cut off must not be known.
+      const auto info = world_.append(*log_,
+                                      {.timestamp = now_of(world_),
+                                       .producer = base::ProducerId(producer_),
+                                       .sequence = base::Sequence(sequence_++),
+                                       .text = values_.back()},
+                                      LeaderEpoch(epoch_));
+      ASSERT_TRUE(info.has_value()) << info.error().message;
+      ASSERT_FALSE(info->duplicate);
+      producers_.push_back(producer_);
+    }
+    ASSERT_TRUE(world_.durable(*log_).has_value());
+  }
+
+  void truncate() {
+    const auto span = static_cast<std::uint64_t>(end() - start_ + 1);
+    const std::int64_t keep =
+        start_ + (rng_.chance(1, 8) ? 0 : static_cast<std::int64_t>(rng_.below(span)));
+    const auto cut = world_.run(0, log_->truncate_to(Offset(keep)));
+    ASSERT_TRUE(cut.has_value()) << cut.error().message;
+    values_.resize(static_cast<std::size_t>(keep));
+    producers_.resize(static_cast<std::size_t>(keep));
+    ++epoch_;
+    begin_producer();
+  }
+
+  void delete_records() {
+    log_->set_high_watermark(log_->end_offset());
+    const auto span = static_cast<std::uint64_t>(end() - start_ + 1);
+    start_ += static_cast<std::int64_t>(rng_.below(span));
+    const auto moved = world_.run(0, log_->delete_records_to(Offset(start_)));
+    ASSERT_TRUE(moved.has_value()) << moved.error().message;
+  }
+
+  void recreate() {
+    ASSERT_TRUE(world_.run(0, world_.storage->store(0).remove(*log_)).has_value());
+    id_ = 1 + rng_.below(1'000'000);  // Smaller or greater than those before.
+    values_.clear();
+    producers_.clear();
+    start_ = 0;
+    epoch_ = 0;
+    begin_producer();
+    log_ = world_.open("t", 0, options_, id_);
+  }
+
+  void begin_producer() {
+    ++producer_;
+    sequence_ = 0;
+  }
+
+  // Whoever has no record in the log is unknown; the last one can go on.
+  void check_producer() {
+    for (const auto& [id, entry] : log_->producers().producers()) {
+      ASSERT_TRUE(std::ranges::count(producers_, id.value()) > 0) << "producer " << id.value();
+    }
+    begin_producer();
+  }
+
+  void check_all() {
+    const auto values = world_.read_all(*log_);
+    ASSERT_EQ(std::ssize(values), end() - start_);
     for (const auto& [offset, value] : values) {
-      ASSERT_EQ(value, model[static_cast<std::size_t>(offset.value())]);
+      ASSERT_EQ(value, values_[static_cast<std::size_t>(offset.value())]);
     }
-    EXPECT_EQ(world.marks("journal entry refused"), 0U);
-    if (::testing::Test::HasFailure()) return;
+  }
+
+  base::Rng rng_;
+  World world_;
+  LogOptions options_;
+  Log* log_ = nullptr;
+  std::uint64_t id_ = 500'000;
+  // By offset, from 0 on: values and producers.
+  std::vector<std::string> values_;
+  std::vector<std::int64_t> producers_;
+  std::int64_t start_ = 0;
+  std::int32_t epoch_ = -1;
+  std::int64_t producer_ = 1'000;
+  std::int32_t sequence_ = 0;
+};
+
+TEST(Change, HoldsThroughCrashes) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    ModelWorld(seed).run();
+    if (HasFailure()) return;
   }
 }
 
@@ -183,6 +357,143 @@ TEST(Retention, DropsOldSegmentsByTime) {
   EXPECT_EQ(world.append(*log, {})->base_offset, Offset(35));
 }
 
+// When nothing is left, the end is known from the name of the new segment alone: offsets must not
+// be handed out twice after a crash.
+TEST(Retention, ALogOfWhichNothingIsLeftKeepsItsEnd) {
+  for (const LogSync sync : {LogSync::kAck, LogSync::kOs}) {
+    for (const auto kind : {sim::CrashKind::kProcess, sim::CrashKind::kPower}) {
+      for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        SCOPED_TRACE(::testing::Message() << "seed " << seed << " sync " << int(sync));
+        World world(seed);
+        world.options().sync = sync;
+        world.options().retention_interval = base::Milliseconds64(1'000);
+        world.start();
+        const LogOptions options{
+            .segment_bytes = 1'000, .retention_time = base::Milliseconds64(10'000), .sync = sync};
+        Log* log = world.open("t", 0, options);
+        fill(world, *log, 35);
+        log->set_high_watermark(Offset(35));
+        while (log->log_start_offset() < Offset(35)) world.simulation.run_for(1s);
+        world.simulation.run_for(1s);
+        world.crash(kind);
+        world.start();
+        log = world.open("t", 0, options);
+        ASSERT_EQ(log->end_offset(), Offset(35));
+        ASSERT_EQ(log->log_start_offset(), Offset(35));
+      }
+    }
+  }
+}
+
+Log* open_unprepared(World& world, const LogOptions& options) {
+  const LogSpec spec{.partition = {base::TopicName("t"), base::PartitionIndex(0)},
+                     .topic_id = base::TopicId(uuid(100)),
+                     .options = options};
+  return world.run(0, world.storage->store(0).open(*world.storage->directories()[0], spec, nullptr))
+      .value();
+}
+
+// Since the start nobody has read or written the log: its data must not live for ever.
+TEST(Retention, ALogThatNobodyTouchesIsNotForgotten) {
+  World world(16);
+  world.options().retention_interval = base::Milliseconds64(1'000);
+  world.start();
+  const LogOptions options{.segment_bytes = 1'000, .retention_time = base::Milliseconds64(60'000)};
+  Log* log = world.open("t", 0, options);
+  fill(world, *log, 35);
+  log->set_high_watermark(Offset(35));
+  const std::uint64_t bytes = log->size_bytes();
+  for (int restart = 0; restart < 2; ++restart) {
+    ASSERT_TRUE(world.stop().has_value());
+    world.start();
+    log = open_unprepared(world, options);
+    EXPECT_EQ(world.run(0, world.storage->store(0).sizes()).at(0).bytes, bytes);
+    world.simulation.run_for(5s);
+    EXPECT_EQ(log->log_start_offset(), Offset(0));
+    EXPECT_FALSE(log->prepared()) << "looked at, and let go again";
+    EXPECT_EQ(world.run(0, world.storage->store(0).sizes()).at(0).bytes, bytes);
+  }
+  ASSERT_TRUE(world.run(0, log->prepare()).has_value());
+  expect_dense(world, *log, Offset(0), Offset(35));
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  log = open_unprepared(world, options);
+  world.simulation.run_for(90s);
+  EXPECT_EQ(log->log_start_offset(), Offset(35));
+  EXPECT_EQ(world.run(0, world.storage->store(0).sizes()).at(0).bytes, 0U);
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  EXPECT_EQ(world.open("t", 0, options)->end_offset(), Offset(35));
+}
+
+TEST(Retention, ForgetsProducersThatWriteNothing) {
+  World world(17);
+  world.options().retention_interval = base::Milliseconds64(1'000);
+  world.start();
+  Log* log = world.open("t", 0, {.producer_id_expiration = base::Milliseconds64(10'000)});
+  for (const int producer : {1, 2}) {
+    ASSERT_TRUE(world.append(*log, {.timestamp = now_of(world),
+                                    .producer = base::ProducerId(producer),
+                                    .sequence = base::Sequence(0)}));
+    world.simulation.run_for(6s);
+  }
+  EXPECT_EQ(log->producers().find(base::ProducerId(1)), nullptr);
+  EXPECT_NE(log->producers().find(base::ProducerId(2)), nullptr);
+}
+
+TEST(DeleteRecords, UpToTheEndKeepsTheEnd) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    World world(seed);
+    world.start();
+    if (seed % 2 == 0) world.simulation.run_for(2s);  // The journal gets ready.
+    const LogOptions options{.segment_bytes = seed % 4 < 2 ? 1'000 : 1 << 20};
+    Log* log = world.open("t", 0, options);
+    fill(world, *log, 35);
+    log->set_high_watermark(Offset(35));
+    ASSERT_EQ(*world.run(0, log->delete_records_to(Offset(35))), Offset(35));
+    world.crash(sim::CrashKind::kRandom);
+    world.start();
+    log = world.open("t", 0, options);
+    ASSERT_EQ(log->end_offset(), Offset(35));
+    ASSERT_EQ(log->log_start_offset(), Offset(35));
+    fill(world, *log, 5);
+    world.crash(sim::CrashKind::kRandom);
+    world.start();
+    log = world.open("t", 0, options);
+    expect_dense(world, *log, Offset(35), Offset(40));
+    ASSERT_EQ(world.marks("records below the log start dropped"), 0U);
+  }
+}
+
+TEST(DeleteRecords, TogetherWithRetentionTakesNoMoreThanAsked) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    World world(seed);
+    world.start();
+    Log* log = world.open("t", 0, {.segment_bytes = 1'000, .retention_bytes = 5'000});
+    fill(world, *log, 100);
+    log->set_high_watermark(Offset(100));
+    const auto both = [](rt::Loop& loop, Log& of) -> rt::Task<> {
+      struct Retention {
+        static rt::Task<> run(Log& of) {
+          const auto removed = co_await of.apply_retention();
+          EXPECT_TRUE(removed.has_value());
+        }
+      };
+      rt::Scope scope(loop);
+      scope.spawn(Retention::run(of));
+      scope.spawn(Retention::run(of));
+      const auto deleted = co_await of.delete_records_to(Offset(30));
+      EXPECT_TRUE(deleted.has_value());
+      co_await scope.join();
+    };
+    world.run(0, both(world.node->loop(0), *log));
+    ASSERT_GE(log->size_bytes(), 5'000U);
+    expect_dense(world, *log, log->log_start_offset(), Offset(100));
+  }
+}
+
 TEST(Retention, DropsOldSegmentsBySize) {
   World world(6);
   world.options().retention_interval = base::Milliseconds64(1'000);
@@ -196,6 +507,31 @@ TEST(Retention, DropsOldSegmentsBySize) {
   world.simulation.run_for(3s);
   EXPECT_GE(log->size_bytes(), 3'000U);
   EXPECT_LT(log->size_bytes(), 4'200U);
+}
+
+// After a crash the logs are loaded by their recovery: retention took that for its own loading, and
+// let go of what was being written.
+TEST(Retention, LeavesALogAloneThatWasRecoveredAndIsWritten) {
+  World world(8);
+  world.options().retention_interval = base::Milliseconds64(1'000);
+  world.start();
+  Log* log = world.open("t", 0, {.retention_bytes = 1'000'000});
+  fill(world, *log, 20);
+  world.crash(sim::CrashKind::kProcess);
+  world.start();
+  const LogSpec spec{.partition = {base::TopicName("t"), base::PartitionIndex(0)},
+                     .topic_id = base::TopicId(uuid(100)),
+                     .options = {.retention_bytes = 1'000'000, .retention_time = -1ms}};
+  DataDirectory& directory = world.storage->directory_of(spec.partition);
+  log = world.run(0, world.storage->store(0).open(directory, spec, nullptr)).value();
+  ASSERT_TRUE(log->prepared());
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(world.append(*log, {}).has_value());
+    world.simulation.run_for(500ms);
+    EXPECT_TRUE(log->prepared());
+  }
+  ASSERT_TRUE(world.durable(*log).has_value());
+  EXPECT_EQ(world.read_all(*log).size(), 30U);
 }
 
 TEST(Remove, TheFilesGoInTheBackgroundAndForGood) {
@@ -268,6 +604,85 @@ TEST(Lookup, FindsOffsetsByTime) {
   }
 }
 
+std::int64_t offset_at(World& world, Log& log, std::int64_t timestamp) {
+  const auto found =
+      world.run(0, log.offset_for_timestamp(base::Timestamp(timestamp), log.end_offset()));
+  return found.has_value() && found->has_value() ? (*found)->offset.value() : -1;
+}
+
+// A checkpoint saves the index without its last time entry; the clean stop that follows has to add
+// it, and the next start has to look behind the last entry.
+TEST(Lookup, FindsTheNewestRecordsAfterACleanStop) {
+  World world(14);
+  world.options().store.checkpoint_bytes = 1;
+  world.start();
+  Log* log = world.open("t", 0, {.index_interval_bytes = 200});
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(world.append(*log, {.timestamp = 1'000 + 10 * i}).has_value());
+    world.simulation.run_for(20ms);
+  }
+  for (int stop = 0; stop < 3; ++stop) {
+    SCOPED_TRACE(stop);
+    ASSERT_TRUE(world.stop().has_value());
+    world.start();
+    log = world.open("t", 0, {.index_interval_bytes = 200});
+    EXPECT_EQ(offset_at(world, *log, 1'090), 9);
+    const auto largest = world.run(0, log->offset_for_max_timestamp());
+    ASSERT_TRUE(largest.has_value() && largest->has_value());
+    EXPECT_EQ((*largest)->offset, Offset(9));
+  }
+}
+
+TEST(CleanStop, LeavesNoMoreThanTwoProducerSnapshots) {
+  World world(18);
+  world.start();
+  for (int stop = 0; stop < 6; ++stop) {
+    fill(world, *world.open("t"), 3);
+    ASSERT_TRUE(world.stop().has_value());
+    world.start();
+  }
+  std::size_t snapshots = 0;
+  for (const auto& name : world.list("t-0")) snapshots += name.ends_with(".snapshot") ? 1 : 0;
+  EXPECT_LE(snapshots, 2U);
+}
+
+TEST(Lookup, AnIndexThatWasMissingAtACleanStartIsWholeAfterwards) {
+  const LogOptions options{.index_interval_bytes = 300};
+  for (int records = 10; records < 30; ++records) {
+    SCOPED_TRACE(records);
+    World world(19);
+    world.start();
+    fill(world, *world.open("t", 0, options), records);
+    ASSERT_TRUE(world.stop().has_value());
+    for (const char* suffix : {"index", "timeindex"}) {
+      const std::string path = "/data/t-0/00000000000000000000." + std::string(suffix);
+      ASSERT_TRUE(world.run(0, world.node->disk().remove(path)).has_value());
+    }
+    for (int start = 0; start < 3; ++start) {
+      world.start();
+      Log* log = world.open("t", 0, options);
+      expect_dense(world, *log, Offset(0), Offset(records));
+      ASSERT_TRUE(world.stop().has_value());
+    }
+    ASSERT_EQ(world.marks("index rebuilt"), 1U);
+  }
+}
+
+TEST(Lookup, FindsTheNewestRecordsAfterATruncation) {
+  World world(15);
+  world.start();
+  Log* log = world.open("t", 0, {.index_interval_bytes = 300});
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(world.append(*log, {.timestamp = 1'000 + 10 * i}).has_value());
+  }
+  ASSERT_TRUE(world.durable(*log).has_value());
+  for (std::int64_t end = 39; end > 0; --end) {
+    ASSERT_TRUE(*world.run(0, log->truncate_to(Offset(end))));
+    ASSERT_EQ(offset_at(world, *log, 1'000 + 10 * (end - 1)), end - 1);
+    ASSERT_EQ(offset_at(world, *log, 1'000 + 10 * end), -1);
+  }
+}
+
 TEST(Failure, AFullDiskStopsTheLogAndNothingElse) {
   World world(10);
   world.start();
@@ -333,25 +748,6 @@ TEST(Failure, DamageBelowTheRecoveryPointIsReportedByName) {
             std::string::npos)
       << opened.error().message;
   EXPECT_EQ(world.open("other")->end_offset(), Offset(0)) << "the node goes on";
-}
-
-TEST(TailCache, KeepsToItsBudget) {
-  World world(13);
-  world.options().store.tail_cache_bytes_max = 50'000;
-  world.start();
-  Log* log = world.open("t");
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(world.append(*log, {.value_bytes = 2'000}).has_value());
-    ASSERT_TRUE(world.durable(*log).has_value());
-    ASSERT_LE(world.storage->store(0).stats().tail_cache_bytes, 55'000U);
-  }
-  const ReadRequest newest{
-      .from = Offset(95), .upto = Offset(100), .bytes_max = 100'000, .at_least_one_batch = true};
-  EXPECT_TRUE(log->read_cached(newest).has_value());
-  const ReadRequest oldest{
-      .from = Offset(5), .upto = Offset(100), .bytes_max = 100'000, .at_least_one_batch = true};
-  EXPECT_FALSE(log->read_cached(oldest).has_value());
-  EXPECT_EQ(world.read_all(*log).size(), 100U);
 }
 
 }  // namespace

@@ -202,21 +202,13 @@ rt::Task<Result<void>> DataDirectory::load_checkpoints() {
     }
     for (const auto& [partition, offset] : *entries) {
       const auto at = partitions_.find(partition);
-      if (at != partitions_.end()) at->second.*member = offset;
+      if (at == partitions_.end()) {
+        checkpoints_name_others_ = true;
+      } else {
+        at->second.*member = offset;
+      }
     }
   }
-  co_return Result<void>();
-}
-
-rt::Task<Result<void>> DataDirectory::make_stray(base::TopicPartition partition) {
-  const std::string from = partition_path(partition);
-  const std::string to =
-      path_ + "/" + suffixed_directory_name(partition, internal::random_id(*loop_), "-stray");
-  const auto renamed = co_await loop_->disk().rename(from, to);
-  if (!renamed) co_return io_error("rename", from, renamed.error());
-  const auto synced = co_await loop_->disk().sync_directory(path_);
-  if (!synced) co_return io_error("sync", path_, synced.error());
-  LOG_WARN(loop_->log(), "storage", "{} is not known to the cluster: renamed to {}", from, to);
   co_return Result<void>();
 }
 

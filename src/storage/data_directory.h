@@ -93,9 +93,6 @@ class DataDirectory {
     return path_ + "/" + partition.to_string();
   }
 
-  // Renames a partition that the cluster does not know ("-stray"), as Kafka does.
-  [[nodiscard]] rt::Task<Result<void>> make_stray(base::TopicPartition partition);
-
  private:
   friend struct internal::StorageState;
   DataDirectory(rt::Loop& loop, DataDirectoryOptions options);
@@ -115,6 +112,7 @@ class DataDirectory {
   bool stopped_by_us_ = false;
   std::map<base::TopicPartition, FoundPartition> partitions_;
   std::vector<std::string> to_delete_;
+  bool checkpoints_name_others_ = false;  // partitions that are not there
 };
 
 }  // namespace moldau::storage

@@ -53,11 +53,17 @@ void Log::set_options(const LogOptions& options) {
   // Fixed for the life of the process: the journal depends on it.
   changed.sync = state_->options->sync;
   state_->options = state_->store->share(changed);
+  state_->retention_due = base::Timestamp(0);
 }
 
 bool Log::prepared() const { return state_->prepared; }
 
 rt::Task<Result<void>> Log::prepare() {
+  state_->wanted = true;
+  co_return co_await load_unless_prepared();
+}
+
+rt::Task<Result<void>> Log::load_unless_prepared() {
   internal::LogState& log = *state_;
   if (log.prepared) co_return Result<void>();
   const internal::UseOfLog use(log);
@@ -93,6 +99,20 @@ rt::Task<Result<void>> Log::load_files() {
     log.fail(loaded.error());
   }
   co_return loaded;
+}
+
+// What retention has loaded, when nothing was changed since and nobody else uses it.
+void Log::let_go() {
+  internal::LogState& log = *state_;
+  if (log.wanted || log.failed() || log.reads > 1 || log.maintaining) return;
+  ASSERT(!log.has_unwritten());
+  for (const auto& segment : log.segments) log.store->open_files.close(*segment);
+  log.bytes_on_disk = log.size_bytes();
+  log.segments.clear();
+  log.producer_snapshots.clear();
+  log.producers.reset();
+  log.epochs.clear();
+  log.prepared = false;
 }
 
 Result<AppendInfo> Log::append_as_leader(std::vector<record::StoredBatch> batches,

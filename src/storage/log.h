@@ -4,10 +4,11 @@
 // shared by all logs of the loop; durable_end is how far a crash cannot take anything back, and the
 // only offset that a leader may count itself for (design.md rule 2).
 //
-// Invariants: log_start_offset <= durable_end <= end_offset; recovery_point <= durable_end; offsets
-// of batches grow; what was reported durable is served again after any crash, in order, once.
-// A log that cannot write or sync stops acknowledging: durable_end stays, the listener hears why,
-// appends are refused with that error, reads go on; a restart recovers it.
+// Invariants: log_start_offset <= durable_end <= end_offset; recovery_point <= end_offset, and it
+// may be ahead of durable_end while a round is under way; offsets of batches grow; what was
+// reported durable is served again after any crash, in order, once. A log that cannot write or sync
+// stops acknowledging: durable_end stays, the listener hears why, appends are refused with that
+// error, reads go on; a restart recovers it.
 //
 // A log that has never been written to has no directory and costs a few hundred bytes. Files are
 // opened when needed and closed when idle. Every call belongs to the log's loop; a Log lives until
@@ -171,7 +172,8 @@ class Log {
   // Moves the log start up (DeleteRecords, snapshots of the metadata log) and deletes whole
   // segments below. Above the high watermark: kOffsetOutOfRange. Returns the new log start.
   [[nodiscard]] rt::Task<Result<base::Offset>> delete_records_to(base::Offset offset);
-  // Deletes segments that retention no longer wants. Returns how many.
+  // Deletes segments that retention no longer wants, also those of a log that is not prepared, and
+  // forgets idle producers. Returns how many segments.
   [[nodiscard]] rt::Task<Result<std::size_t>> apply_retention();
   // Starts a new segment unless the active one is empty.
   [[nodiscard]] Result<void> roll();
@@ -183,7 +185,10 @@ class Log {
  private:
   friend class LogStore;
   explicit Log(std::unique_ptr<internal::LogState> state);
+  [[nodiscard]] rt::Task<Result<void>> load_unless_prepared();
   [[nodiscard]] rt::Task<Result<void>> load_files();
+  [[nodiscard]] bool may_have_expired() const;
+  void let_go();
 
   struct Lookup {
     base::Offset from{0};

@@ -37,6 +37,24 @@ rt::Task<Result<base::Offset>> Log::delete_records_to(base::Offset offset) {
   co_return state_->log_start;
 }
 
+namespace {
+
+base::Timestamp newest_of(const internal::LogState& log, const internal::Segment& segment) {
+  const bool last = &segment == log.segments.back().get();
+  const base::Timestamp newest = last ? segment.index.max_timestamp() : segment.largest_timestamp;
+  return newest < base::Timestamp(0) ? segment.created : newest;
+}
+
+// When the oldest segment is too old.
+base::Timestamp due_time(const internal::LogState& log) {
+  const std::int64_t kept = log.options->retention_time.count();
+  const base::Timestamp newest = newest_of(log, *log.segments.front());
+  if (kept < 0 || kept > INT64_MAX - newest.value()) return base::Timestamp(INT64_MAX);
+  return newest + kept;
+}
+
+}  // namespace
+
 // How many of the oldest segments retention gives up, by time, size and log start.
 rt::Task<Result<std::size_t>> Log::count_expired() {
   internal::LogState& log = *state_;
@@ -53,11 +71,9 @@ rt::Task<Result<std::size_t>> Log::count_expired() {
     const base::Offset upper = last ? log.end : segments[count + 1]->base_offset;
     if (upper > log.high_watermark || (last && segment->size == 0)) break;
     CO_TRY(co_await learn_largest(segment));
-    base::Timestamp newest = last ? segment->index.max_timestamp() : segment->largest_timestamp;
-    if (newest < base::Timestamp(0)) newest = segment->created;
     const auto size = static_cast<std::int64_t>(segment->size);
     const bool too_old = log.options->retention_time.count() >= 0 &&
-                         now - newest > log.options->retention_time.count();
+                         now - newest_of(log, *segment) > log.options->retention_time.count();
     const bool too_much = excess >= 0 && excess - size >= 0;
     if (!too_old && !too_much && upper > log.log_start) break;
     if (too_much) excess -= size;
@@ -65,13 +81,33 @@ rt::Task<Result<std::size_t>> Log::count_expired() {
   co_return count;
 }
 
+// Of a log that nobody has used since the start: whether to load it for a closer look.
+bool Log::may_have_expired() const {
+  const internal::LogState& log = *state_;
+  const LogOptions& options = *log.options;
+  return log.directory_exists && log.log_start < log.end &&
+         (options.retention_time.count() >= 0 || options.retention_bytes >= 0) &&
+         log.store->loop->wall_now() >= log.retention_due;
+}
+
 rt::Task<Result<std::size_t>> Log::apply_retention() {
   internal::LogState& log = *state_;
-  if (!log.prepared || !log.options->cleanup_delete || log.is_metadata) co_return std::size_t{0};
-  if (log.segments.empty() || log.failed()) co_return std::size_t{0};
+  if (log.producers != nullptr) {
+    log.producers->remove_expired(log.store->loop->wall_now(),
+                                  log.options->producer_id_expiration.count());
+  }
+  if (!log.options->cleanup_delete || log.is_metadata) co_return std::size_t{0};
+  if (log.failed() || log.closing) co_return std::size_t{0};
+  if (!log.prepared && !may_have_expired()) co_return std::size_t{0};
   const internal::UseOfLog use(log);
+  const bool loaded_here = !log.prepared;
+  CO_TRY(co_await load_unless_prepared());
+  if (log.segments.empty()) co_return std::size_t{0};
   const std::size_t count = CO_TRY(co_await count_expired());
-  if (count == 0 || log.closing || log.changing_past || log.failed()) {
+  if (log.closing || log.changing_past || log.failed()) co_return std::size_t{0};
+  if (count == 0) {
+    log.retention_due = due_time(log);
+    if (loaded_here) let_go();
     co_return std::size_t{0};
   }
   const base::Offset start =

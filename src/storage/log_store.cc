@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "rt/call.h"
 #include "rt/sleep.h"
 #include "storage/internal/file_names.h"
 #include "storage/internal/log_change.h"
@@ -40,6 +41,24 @@ std::shared_ptr<const LogOptions> StoreState::share(const LogOptions& wanted) {
   return shared_options.back();
 }
 
+namespace {
+
+rt::Task<> forget_beyond_budget(StoreState& store) {
+  while (const auto range = store.page_window.next()) {
+    co_await store.loop->disk().forget(range->segment->file, range->position, range->length);
+    store.stats.forgotten_bytes += range->length;
+  }
+  store.forgetting = false;
+}
+
+}  // namespace
+
+void StoreState::forget_pages() {
+  if (forgetting || !page_window.over_budget()) return;
+  forgetting = true;
+  scope.spawn(forget_beyond_budget(*this));
+}
+
 void StoreState::keep_index(const SegmentRef& segment) {
   loaded_indexes.push_back(segment);
   loaded_index_bytes += segment->index.memory_bytes();
@@ -66,6 +85,11 @@ std::vector<LogOffsets> StoreState::closed_offsets(const DataDirectory* director
     if (in == directory) offsets.push_back(of);
   }
   return offsets;
+}
+
+rt::Task<Result<void>> StoreState::write_checkpoints(const DataDirectory& directory) {
+  if (checkpoints == nullptr) co_return Result<void>();
+  co_return co_await rt::call(*loop, checkpoints->loop(), checkpoints->write_offsets(directory));
 }
 
 }  // namespace internal
@@ -134,7 +158,7 @@ rt::Task<Result<void>> load_log(LogState& log, const FoundPartition* found, bool
         std::clamp(offsets.high_watermark.value_or(log.log_start), log.log_start, log.end);
     co_return Result<void>();
   }
-  internal::LogLoader loader(log, offsets, clean && !log.is_metadata);
+  internal::LogLoader loader(log, offsets, clean && !log.is_metadata, clean);
   co_return co_await loader.load();
 }
 
@@ -148,14 +172,34 @@ rt::Task<> delete_directory_later(StoreState& store, std::string path, base::Dur
   }
 }
 
-rt::Task<Result<std::string>> rename_to_delete(LogState& log) {
-  const std::string& parent = log.committer->directory().path();
+// Bytes of the log's segments; as far as they can be known when the disk does not answer.
+rt::Task<std::uint64_t> bytes_of(LogState& log) {
+  if (log.prepared || !log.directory_exists || log.failed()) co_return log.size_bytes();
+  if (log.bytes_on_disk.has_value()) co_return *log.bytes_on_disk;
+  const internal::UseOfLog use(log);
+  rt::Disk& disk = log.store->loop->disk();
+  const auto entries = co_await disk.list(log.path);
+  if (!entries) co_return 0;
+  std::uint64_t bytes = 0;
+  for (const auto& entry : *entries) {
+    if (!entry.name.ends_with(internal::kLogSuffix)) continue;
+    const auto info = co_await disk.info(log.path + "/" + entry.name);
+    if (info) bytes += info->size;
+  }
+  log.bytes_on_disk = bytes;
+  co_return bytes;
+}
+
+// Returns the new path.
+rt::Task<Result<std::string>> rename_away(StoreState& store, const DataDirectory& directory,
+                                          base::TopicPartition partition, std::string_view suffix) {
+  const std::string& parent = directory.path();
+  const std::string path = directory.partition_path(partition);
   const std::string target =
-      parent + "/" +
-      suffixed_directory_name(log.partition, internal::random_id(*log.store->loop), "-delete");
-  const auto renamed = co_await log.store->loop->disk().rename(log.path, target);
-  if (!renamed) co_return io_error("rename", log.path, renamed.error());
-  const auto synced = co_await log.store->loop->disk().sync_directory(parent);
+      parent + "/" + suffixed_directory_name(partition, internal::random_id(*store.loop), suffix);
+  const auto renamed = co_await store.loop->disk().rename(path, target);
+  if (!renamed) co_return io_error("rename", path, renamed.error());
+  const auto synced = co_await store.loop->disk().sync_directory(parent);
   if (!synced) co_return io_error("sync", parent, synced.error());
   co_return target;
 }
@@ -178,7 +222,7 @@ rt::Task<Result<Log*>> LogStore::open(DataDirectory& directory, LogSpec spec,
   const auto& partitions = directory.partitions();
   const auto at = partitions.find(log->partition);
   const FoundPartition* found = at == partitions.end() ? nullptr : &at->second;
-  // The checkpoints of the start say nothing about a log that was used since.
+  // The checkpoints of the start say nothing about a log that was used or set aside since.
   const FoundPartition unknown;
   const bool reopened = state_->opened_before.contains(key);
   if (reopened) found = &unknown;
@@ -221,6 +265,7 @@ void LogStore::drop(Log& log) {
 
 rt::Task<Result<void>> LogStore::remove(Log& log) {
   LogState& state = *log.state_;
+  const DataDirectory& directory = state.committer->directory();
   state.closing = true;
   state.listener = nullptr;
   co_await internal::settle(state);
@@ -229,7 +274,7 @@ rt::Task<Result<void>> LogStore::remove(Log& log) {
   co_await retire(log);
   Result<std::string> renamed;
   if (outcome && state.directory_exists) {
-    renamed = co_await rename_to_delete(state);
+    renamed = co_await rename_away(*state_, directory, state.partition, "-delete");
     if (!renamed) outcome = std::unexpected(renamed.error());
   }
   if (outcome && !renamed->empty()) {
@@ -237,7 +282,34 @@ rt::Task<Result<void>> LogStore::remove(Log& log) {
         delete_directory_later(*state_, *renamed, state.options->file_delete_delay));
   }
   drop(log);
+  // Checkpoints go by name: what they say of this log would be taken for the next one's.
+  const auto forgotten = co_await state_->write_checkpoints(directory);
+  if (outcome && !forgotten) outcome = forgotten;
   co_return outcome;
+}
+
+rt::Task<Result<void>> LogStore::set_aside(DataDirectory& directory,
+                                           base::TopicPartition partition) {
+  ASSERT(state_->loop->is_current());
+  const auto key = state_->key_of(directory, partition);
+  ASSERT(!state_->logs.contains(key));
+  const std::string path = directory.partition_path(partition);
+  const base::TopicId found = CO_TRY(co_await read_topic_id(state_->loop->disk(), path));
+  if (!found.is_zero()) {
+    // As for remove(): the journal may hold entries of it.
+    internal::Journal& journal = state_->committer_for(directory).journal();
+    const internal::EntryHeader header{
+        .kind = internal::EntryKind::kRemove,
+        .log = {.topic_id = found, .partition = partition.partition}};
+    CO_TRY(co_await rt::call(*state_->loop, journal.loop(),
+                             journal.note(header, partition.topic.value())));
+  }
+  const std::string target = CO_TRY(co_await rename_away(*state_, directory, partition, "-stray"));
+  LOG_WARN(state_->loop->log(), "storage", "{} is not known to the cluster: renamed to {}", path,
+           target);
+  state_->loop->mark("directory set aside");
+  state_->opened_before.insert(key);
+  co_return co_await state_->write_checkpoints(directory);
 }
 
 rt::Task<Result<void>> LogStore::close(Log& log) {
@@ -262,6 +334,23 @@ LogStoreStats LogStore::stats() const {
   stats.pending_bytes = state_->pending_bytes;
   stats.tail_cache_bytes = state_->tail_cache.bytes();
   return stats;
+}
+
+rt::Task<std::vector<LogSize>> LogStore::sizes() {
+  std::vector<LogSize> sizes;
+  // Logs may come and go while one is looked at: walk by key.
+  auto at = state_->logs.begin();
+  while (at != state_->logs.end()) {
+    const auto key = at->first;
+    LogState& log = *at->second->state_;
+    if (!log.is_metadata) {
+      LogSize size{.partition = log.partition, .directory = log.committer->directory().id()};
+      size.bytes = co_await bytes_of(log);
+      sizes.push_back(std::move(size));
+    }
+    at = state_->logs.upper_bound(key);
+  }
+  co_return sizes;
 }
 
 // --- For Storage --------------------------------------------------------------------------------

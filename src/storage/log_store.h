@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ids.h"
@@ -25,6 +26,9 @@ struct LogStoreOptions {
   std::size_t pending_bytes_max = std::size_t{64} << 20;
   std::size_t tail_cache_bytes_max = std::size_t{64} << 20;
   std::size_t index_cache_bytes_max = std::size_t{8} << 20;
+  // Written and synced bytes that stay in the page cache; what is older is given back to the
+  // kernel. Nothing: the kernel decides by itself.
+  std::optional<std::size_t> page_cache_bytes_max;
   std::size_t open_files_max = 4096;
   // Bytes of one partition in one round from which on its own file is synced instead of the
   // journal.
@@ -45,6 +49,12 @@ struct LogSpec {
   bool is_metadata = false;
 };
 
+struct LogSize {
+  base::TopicPartition partition;
+  base::DirectoryId directory;
+  std::uint64_t bytes = 0;
+};
+
 struct LogStoreStats {
   std::size_t logs = 0;
   std::size_t open_files = 0;
@@ -54,6 +64,7 @@ struct LogStoreStats {
   std::uint64_t journaled_bytes = 0;
   std::uint64_t in_place_bytes = 0;
   std::uint64_t in_place_syncs = 0;
+  std::uint64_t forgotten_bytes = 0;  // given back to the kernel's page cache
   std::uint64_t reads_cached = 0;
   std::uint64_t reads_disk = 0;
 };
@@ -82,6 +93,11 @@ class LogStore {
   // Ends the log and deletes its files: the directory is renamed at once, its files go in the
   // background after file.delete.delay.ms. Durable when it returns.
   [[nodiscard]] rt::Task<Result<void>> remove(Log& log);
+  // Renames the files of a partition that is not open and that the cluster does not know away
+  // ("-stray"), as Kafka does: neither a replay nor a checkpoint brings anything of it back to a
+  // later topic of its name. Durable when it returns.
+  [[nodiscard]] rt::Task<Result<void>> set_aside(DataDirectory& directory,
+                                                 base::TopicPartition partition);
   // Ends the log and keeps its files, flushed.
   [[nodiscard]] rt::Task<Result<void>> close(Log& log);
 
@@ -90,6 +106,9 @@ class LogStore {
   [[nodiscard]] rt::Task<void> room(rt::StopToken token);
 
   [[nodiscard]] LogStoreStats stats() const;
+  // Of all logs but the metadata log. Those that were not used since the start are looked at on
+  // disk, once.
+  [[nodiscard]] rt::Task<std::vector<LogSize>> sizes();
 
  private:
   friend class Storage;

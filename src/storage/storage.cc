@@ -71,6 +71,9 @@ rt::Task<Result<std::vector<JournalOutcome>>> Storage::recover(JournalEvidence e
   for (const auto& directory : state_->directories) {
     CO_TRY(co_await state_->remove_marker(*directory));
   }
+  for (std::size_t i = 0; i < state_->directories.size(); ++i) {
+    CO_TRY(co_await state_->clean_checkpoints(i));
+  }
   co_return std::move(outcomes);
 }
 

@@ -68,7 +68,8 @@ class Storage {
   [[nodiscard]] const std::vector<std::unique_ptr<DataDirectory>>& directories() const;
   [[nodiscard]] DataDirectory& metadata_directory() const;
   [[nodiscard]] const std::string& cluster_id() const;
-  // The directory that holds a partition's files, or that shall (fewest partitions).
+  // The directory that holds a partition's files, or that shall (fewest partitions). Any
+  // loop, as store().
   [[nodiscard]] DataDirectory& directory_of(const base::TopicPartition& partition) const;
   [[nodiscard]] DataDirectory* find_directory(const base::DirectoryId& id) const;
   [[nodiscard]] LogStore& store(std::size_t loop_index) const;

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "wire/alter_partition_response.h"
 #include "wire/fetch_request.h"
+#include "wire/fetch_response.h"
 #include "wire/frame.h"
 #include "wire/metadata_response.h"
 #include "wire/partition_record.h"
@@ -54,7 +55,8 @@ TEST(CodecTest, RoundTripKeepsFieldsAndBytesAndTheSizeIsExact) {
   });
 }
 
-// Large instances are cut at random places beyond these bytes.
+// Instances with everything set are small and cut everywhere; large random ones at random places
+// beyond these bytes.
 constexpr std::size_t kEveryByteUpTo = 500;
 constexpr int kCutsOfLargeOnes = 100;
 
@@ -62,17 +64,132 @@ TEST(CodecTest, TruncationAtEveryByteIsAnError) {
   for_each_version([](const SampleCodec& codec, std::int16_t version, base::Rng& rng) {
     const MessageInfo* info = find_message(codec.name);
     ASSERT_NE(info, nullptr);
-    const auto drawn = codec.draw(version, rng, Draw::kRandom);
-    ASSERT_TRUE(drawn.has_value());
-    const auto cut_at = [&](std::size_t size) {
-      Reader in(drawn->bytes.slice(0, size));
-      ASSERT_FALSE(info->recode(in, version).has_value()) << "cut at " << size;
-    };
-    const std::size_t size = drawn->bytes.size();
-    for (std::size_t cut = 0; cut < std::min(size, kEveryByteUpTo); ++cut) cut_at(cut);
-    if (size <= kEveryByteUpTo) return;
-    for (int i = 0; i < kCutsOfLargeOnes; ++i) cut_at(rng.below(size));
+    for (const Draw how : {Draw::kOne, Draw::kRandom}) {
+      const auto drawn = codec.draw(version, rng, how);
+      ASSERT_TRUE(drawn.has_value());
+      const auto cut_at = [&](std::size_t size) {
+        Reader in(drawn->bytes.slice(0, size));
+        ASSERT_FALSE(info->recode(in, version).has_value()) << "cut at " << size;
+      };
+      const std::size_t size = drawn->bytes.size();
+      const std::size_t every = how == Draw::kOne ? size : std::min(size, kEveryByteUpTo);
+      for (std::size_t cut = 0; cut < every; ++cut) cut_at(cut);
+      for (int i = 0; i < kCutsOfLargeOnes && every < size; ++i) cut_at(rng.below(size));
+    }
   });
+}
+
+// A length in the bytes of an instance.
+struct Length {
+  std::size_t at = 0;
+  std::size_t size = 0;
+  bool compact = false;
+};
+
+Length length_that_grew(std::string_view before, const testing::Grown& grown, bool compact) {
+  const std::string_view after = grown.bytes.text();
+  const auto differ = std::ranges::mismatch(before, after);
+  const auto at = static_cast<std::size_t>(differ.in1 - before.begin());
+  // Short lengths: the varint's first byte differs, or the last one of a fixed length.
+  if (!compact) return {.at = at + 1 - grown.prefix_bytes, .size = grown.prefix_bytes};
+  std::size_t end = at;
+  while (static_cast<unsigned char>(before[end]) >= 0x80) ++end;
+  return {.at = at, .size = end + 1 - at, .compact = true};
+}
+
+// The instance with this length replaced by a claim, which in compact form is one more.
+std::string with_claim(std::string_view bytes, const Length& length, std::int64_t claim) {
+  Writer out;
+  if (length.compact) {
+    out.uvarint(static_cast<std::uint32_t>(claim + 1));
+  } else if (length.size == sizeof(std::int16_t)) {
+    out.i16(static_cast<std::int16_t>(claim));
+  } else {
+    out.i32(static_cast<std::int32_t>(claim));
+  }
+  std::string damaged(bytes);
+  return damaged.replace(length.at, length.size, out.finish()->flatten().text());
+}
+
+TEST(CodecTest, LengthThatClaimsMoreThanIsLeftIsAnErrorBeforeAnythingIsAllocatedForIt) {
+  std::size_t lengths = 0;
+  for_each_version([&](const SampleCodec& codec, std::int16_t version, base::Rng& rng) {
+    const MessageInfo* info = find_message(codec.name);
+    const auto drawn = codec.draw(version, rng, Draw::kOne);
+    ASSERT_TRUE(drawn.has_value());
+    const std::string_view bytes = drawn->bytes.text();
+    for (std::size_t which = 0;; ++which) {
+      const auto grown = codec.grow(drawn->bytes, version, which);
+      if (!grown) break;
+      ASSERT_FALSE(grown->bytes.empty()) << which;
+      lengths += 1;
+      // The client id of a request header is never compact.
+      const bool compact = version >= info->first_flexible &&
+                           !(codec.name == "RequestHeader" && grown->prefix_bytes == 2);
+      const Length length = length_that_grew(bytes, *grown, compact);
+      const auto left = static_cast<std::int64_t>(bytes.size() - length.at - length.size);
+      const bool small = !compact && length.size == sizeof(std::int16_t);
+      for (const std::int64_t claim :
+           {left + 1, std::int64_t{small ? 0x7fff : 0x7fffffff}, std::int64_t{0xfffffffe}}) {
+        if (!compact && claim > 0x7fffffff) continue;
+        const auto damaged = base::SharedBytes::copy_of(with_claim(bytes, length, claim));
+        // Room for what the instance really holds, with its fixed cost a struct.
+        Reader in(damaged, 64 * bytes.size() + 4096);
+        const auto read = info->recode(in, version);
+        ASSERT_FALSE(read.has_value()) << which << " claims " << claim << " at " << length.at;
+        ASSERT_NE(read.error(), WireError::kOverBudget) << which << " claims " << claim;
+      }
+    }
+  });
+  EXPECT_GT(lengths, 3000U);
+}
+
+TEST(CodecTest, ClaimedElementsArePreallocatedUpToACapOnly) {
+  FetchRequest request;
+  request.topics.emplace_back();
+  auto text = std::string(encoded(request, 12)->flatten().text());
+  // One topic with an empty name: compact 2, then 1.
+  const std::size_t at = text.find("\2\1");
+  ASSERT_NE(at, std::string::npos);
+  Writer claim;
+  claim.uvarint(5001);
+  text.replace(at, 1, claim.finish()->flatten().text());
+  text[at + 2] = '\x7f';  // the name of the first topic is damaged
+  text.append(5000, '\0');
+  FetchRequest read;
+  Reader in(base::SharedBytes::copy_of(text));
+  EXPECT_FALSE(decode(read, 12, in).has_value());
+  EXPECT_GE(read.topics.capacity(), 1U);
+  EXPECT_LE(read.topics.capacity(), kElementsPreallocatedMax);
+}
+
+// A tagged array was appended to what the same tag had brought before, and a tagged struct kept
+// what the second one did not say.
+TEST(CodecTest, LastOfARepeatedTagCountsAlone) {
+  FetchResponse response;
+  response.node_endpoints.push_back({.node_id = base::BrokerId(7), .host = "h", .port = 1});
+  auto text = std::string(encoded(response, 16)->flatten().text());
+  FetchRequest request;
+  request.replica_state.replica_id = base::BrokerId(1);
+  request.replica_state.unknown_tags.push_back(
+      {.tag = 3, .bytes = base::SharedBytes::copy_of("x")});
+  const auto twice = [](std::string message, std::string_view tagged) {
+    // The tags end the message: their count, then this one.
+    const std::size_t at = message.size() - tagged.size();
+    message[at - 1] = 2;
+    return base::SharedBytes::copy_of(message + std::string(tagged));
+  };
+  const std::size_t tags_at = encoded(FetchResponse{}, 16)->flatten().size();
+  const auto read = decoded<FetchResponse>(twice(text, std::string_view(text).substr(tags_at)), 16);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->node_endpoints.size(), 1U);
+
+  const std::size_t state_at = encoded(FetchRequest{}, 15)->flatten().size();
+  text = std::string(encoded(request, 15)->flatten().text());
+  const auto again =
+      decoded<FetchRequest>(twice(text, std::string_view(text).substr(state_at)), 15);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->replica_state.unknown_tags.size(), 1U);
 }
 
 TEST(CodecTest, CorruptedBytesNeverDecodeToSomethingElseThanTheyEncode) {

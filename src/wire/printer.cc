@@ -28,6 +28,25 @@ std::string base64(base::Bytes bytes) {
   return text;
 }
 
+// Bytes of the UTF-8 character that the text starts with; 0 when it is malformed.
+std::size_t character_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
+  }
+  // Too long a form, a surrogate, or beyond U+10FFFF.
+  const unsigned second = byte(1);
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return 0;
+  if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return 0;
+  return size;
+}
+
 }  // namespace
 
 void Printer::append(std::string_view text) {
@@ -105,7 +124,8 @@ void Printer::value(const base::ByteChain& records) {
 
 void Printer::quoted(std::string_view text) {
   std::string escaped = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       escaped += '\\';
@@ -114,8 +134,12 @@ void Printer::quoted(std::string_view text) {
       escaped += "\\u00";
       escaped += kHex[byte >> 4U];
       escaped += kHex[byte & 15U];
-    } else {
+    } else if (byte < 0x80) {
       escaped += c;
+    } else {
+      const std::size_t size = character_bytes(text.substr(i));
+      escaped += size > 0 ? text.substr(i, size) : std::string_view("\\ufffd");
+      i += size > 0 ? size - 1 : 0;
     }
   }
   escaped += '"';

@@ -48,6 +48,28 @@ TEST(PrinterTest, BytesAreHiddenInTextAndBase64InJson) {
   EXPECT_EQ(printed(request, 0, PrintStyle::kJson), R"({"auth_bytes":"cGFzcw=="})");
 }
 
+// Names that are not UTF-8 went into the JSON as they were, and nothing could parse it.
+TEST(PrinterTest, MalformedTextIsReplacedAndTheRestKept) {
+  ProduceResponse response;
+  const auto name_of = [&](std::string_view name) {
+    response.responses.assign(1, {.name = base::TopicName(name)});
+    const std::string text = printed(response, 3, PrintStyle::kJson);
+    return text.substr(0, text.find(",\"partition_responses\""));
+  };
+  const std::string start = R"({"responses":[{"name":")";
+  for (const std::string_view whole : {"\xC5\x99", "\xE2\x82\xAC", "\xF0\x9F\x8C\x8A"}) {
+    EXPECT_EQ(name_of(whole), start + std::string(whole) + '"');
+    const std::string cut(whole.substr(0, whole.size() - 1));
+    EXPECT_EQ(name_of(cut + "z").substr(0, start.size() + 6), start + R"(\ufffd)");
+    EXPECT_TRUE(name_of(cut + "z").ends_with("z\""));
+  }
+  // A lone continuation, an overlong form, a surrogate, beyond U+10FFFF.
+  EXPECT_EQ(name_of("a\x80z"), start + R"(a\ufffdz")");
+  EXPECT_EQ(name_of("\xC0\x80"), start + R"(\ufffd\ufffd")");
+  EXPECT_EQ(name_of("\xED\xA0\x80"), start + R"(\ufffd\ufffd\ufffd")");
+  EXPECT_EQ(name_of("\xF4\x90\x80\x80"), start + R"(\ufffd\ufffd\ufffd\ufffd")");
+}
+
 TEST(PrinterTest, FieldsOfOtherVersionsAreLeftOut) {
   EXPECT_EQ(printed(FetchRequest{}, 4, PrintStyle::kText),
             "FetchRequest(replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=2147483647, "

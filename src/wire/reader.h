@@ -2,8 +2,8 @@
 // consume nothing, so a decoder reads straight on and checks once. Nothing is allocated in
 // proportion to a claimed length before it is checked against what is left; containers grow as
 // their elements decode, under a budget of decoded bytes. Byte fields are slices of the frame,
-// never copies, and keep the frame alive. The caps are those of Kafka 4.4's generated readers. One
-// owner, any loop.
+// never copies, and keep the frame alive. The caps are those of the generated readers in Kafka's
+// 4.4.0 jars. One owner, any loop.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,8 @@ class Reader {
       : frame_(std::move(frame)),
         at_(frame_.data()),
         end_(frame_.data() + frame_.size()),
-        budget_(decoded_bytes_max) {}
+        budget_(decoded_bytes_max),
+        decoded_bytes_max_(decoded_bytes_max) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
@@ -102,6 +103,9 @@ class Reader {
     return true;
   }
 
+  // What was taken from the budget so far.
+  [[nodiscard]] std::size_t decoded_bytes() const { return decoded_bytes_max_ - budget_; }
+
   // Tagged fields of a flexible struct: tag_count(), then for each begin_tag(), the field,
   // end_tag() or unknown_tag().
   [[nodiscard]] std::uint32_t tag_count();
@@ -130,6 +134,7 @@ class Reader {
   const std::byte* at_;
   const std::byte* end_;
   std::size_t budget_;
+  std::size_t decoded_bytes_max_;
   std::optional<WireError> error_;
   std::size_t error_position_ = 0;
 };

@@ -7,36 +7,24 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import time
 
+import machine
 import wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import ports  # noqa: E402
+
 READY_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 60
 LOG_TAIL_LINES = 30
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class BrokerError(RuntimeError):
     pass
-
-
-def free_ports(count):
-    """Neighbours below the ephemeral range, which no client connection takes meanwhile."""
-    first = 20000 + os.getpid() * 7 % 10000
-    for port in range(first, first + 2000):
-        try:
-            for probed in range(port, port + count):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", probed))
-        except OSError:
-            continue
-        return port
-    raise BrokerError(f"no {count} free ports from {first} on")
 
 
 class Broker:
@@ -46,11 +34,15 @@ class Broker:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        self.port = free_ports(3)
+        self.prepare()
+        self.port = ports.free_ports(3)[0]
         self.log = self.folder / "server.log"
         self.pid = 0
+
+    def prepare(self):
+        """An empty folder, whatever was there."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
 
     def launch(self):
         """Starts the process, sets self.pid, gives time.monotonic() just before it."""
@@ -70,7 +62,7 @@ class Broker:
             text = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
         except (FileNotFoundError, ProcessLookupError):
             return []
-        fields = text.rpartition(")")[2].split()
+        fields = machine.process_fields(text)
         return [] if fields[0] in "ZX" else fields
 
     def alive(self):
@@ -85,7 +77,7 @@ class Broker:
         fields = self.status()
         if not fields:
             raise self.error("it died")
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return (int(fields[11]) + int(fields[12])) / machine.TICKS
 
     def memory_mb(self, line="VmRSS"):
         """VmRSS is what it has now, VmHWM the most it ever had."""

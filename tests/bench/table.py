@@ -1,12 +1,24 @@
-"""Medians, spread and ratios of the figures of all rounds, as text and as Markdown."""
+"""Figures of all rounds: medians, spread, the ratios of each round's pair; as text, Markdown, JSON.
 
-import os
+A round holds at most one value a row, figure and system. Ratios are made within a round, where both
+systems met the same machine, and their median is what counts: what drifts from round to round
+cancels.
+"""
+
+import json
 import pathlib
-import platform
-import shutil
 import statistics
 
 SYSTEMS = ("Kafka", "Moldau")
+CPU = "broker CPU, us a record"
+CLIENT_CORE = "client, % of a core"
+OTHERS = "others and steal, % of a core"
+CLIENT_BOUND_PERCENT = 85
+QUIET_PERCENT = 5
+
+
+class FileError(Exception):
+    pass
 
 
 def number(value):
@@ -16,41 +28,114 @@ def number(value):
 
 
 class Figures:
-    """figures[(row, metric)][system] = one value a round, in the order of their first coming."""
+    """rounds[n][row, figure][system] = value."""
 
     def __init__(self):
-        self.values = {}
+        self.rounds = []
         self.failures = []
 
+    def begin_round(self):
+        self.rounds.append({})
+
     def add(self, row, metric, system, value):
-        self.values.setdefault((row, metric), {}).setdefault(system, []).append(value)
+        self.rounds[-1].setdefault((row, metric), {})[system] = value
 
     def fail(self, row, system, message):
-        self.failures.append((row, system, message))
+        self.failures.append({"round": len(self.rounds), "row": row, "system": system,
+                              "message": message})
+
+    def keys(self):
+        """Every (row, figure), rows together, both in the order of their first coming."""
+        found = list(dict.fromkeys(key for each in self.rounds for key in each))
+        rows = list(dict.fromkeys(row for row, _ in found))
+        return sorted(found, key=lambda key: rows.index(key[0]))
+
+    def values(self, row, metric, system):
+        pairs = (each.get((row, metric), {}) for each in self.rounds)
+        return [pair[system] for pair in pairs if system in pair]
 
     def median(self, row, metric, system):
-        found = self.values.get((row, metric), {}).get(system)
+        found = self.values(row, metric, system)
         return statistics.median(found) if found else None
 
+    def ratios(self, row, metric):
+        """Moldau by Kafka, of each round that has both."""
+        pairs = (each.get((row, metric), {}) for each in self.rounds)
+        return [pair["Moldau"] / pair["Kafka"] for pair in pairs
+                if len(pair) == len(SYSTEMS) and pair["Kafka"] > 0]
+
     def ratio(self, row, metric):
-        """Moldau's median by Kafka's; None without both."""
-        kafka, moldau = (self.median(row, metric, system) for system in SYSTEMS)
-        return moldau / kafka if kafka and moldau is not None else None
+        found = self.ratios(row, metric)
+        return statistics.median(found) if found else None
+
+    def keep_pairs(self):
+        """Drops what only one system has, and rounds of which nothing is left."""
+        for at, each in enumerate(self.rounds):
+            self.rounds[at] = {key: pair for key, pair in each.items()
+                               if len(pair) == len(SYSTEMS)}
+        self.rounds = [each for each in self.rounds if each]
 
     def cells(self):
-        lines = [["row", "figure", "Kafka", "spread", "Moldau", "spread", "Moldau / Kafka"]]
-        for (row, metric), by_system in self.values.items():
+        lines = [["row", "figure", "Kafka", "spread", "Moldau", "spread", "Moldau / Kafka",
+                  "spread"]]
+        for row, metric in self.keys():
             line = [row, metric]
-            for system in SYSTEMS:
-                found = by_system.get(system)
-                if not found:
-                    line += ["-", "-"]
-                    continue
-                line += [number(statistics.median(found)),
-                         f"{number(min(found))} - {number(max(found))}"]
-            ratio = self.ratio(row, metric)
-            lines.append(line + ["-" if ratio is None else f"{ratio:.2f}"])
+            rounds = sum((row, metric) in each for each in self.rounds)
+            for found in (*(self.values(row, metric, system) for system in SYSTEMS),
+                          self.ratios(row, metric)):
+                line += spread_of(found, rounds)
+            lines.append(line)
         return lines
+
+    def notes(self):
+        """Rows whose figures say something about the client or the machine as well."""
+        found = []
+        for row, metric in self.keys():
+            for system in SYSTEMS:
+                values = self.values(row, metric, system)
+                if metric == CLIENT_CORE and max(values, default=0) > CLIENT_BOUND_PERCENT:
+                    found.append(f"{row} on {system}: the client took {number(max(values))} % of "
+                                 f"a core, so a faster broker might not show in records/s")
+                if metric == OTHERS and max(values, default=0) > QUIET_PERCENT:
+                    found.append(f"{row} on {system}: others took up to {number(max(values))} % "
+                                 f"of a core meanwhile")
+        return found
+
+
+def spread_of(values, rounds):
+    if not values:
+        return ["-", "-"]
+    spread = f"{number(min(values))} - {number(max(values))}"
+    missing = "" if len(values) == rounds else f" ({len(values)} of {rounds})"
+    return [number(statistics.median(values)), spread + missing]
+
+
+def save(path, figures, sessions):
+    """All of it as JSON, whole at every moment."""
+    rounds = [[{"row": row, "figure": metric, **pair} for (row, metric), pair in each.items()]
+              for each in figures.rounds]
+    document = {"sessions": sessions, "rounds": rounds, "failures": figures.failures}
+    beside = pathlib.Path(f"{path}.new")
+    beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    beside.rename(path)
+
+
+def load(path):
+    """(Figures of the complete pairs, sessions) that save() wrote."""
+    try:
+        document = json.loads(pathlib.Path(path).read_text("utf-8"))
+        figures = Figures()
+        figures.failures = document["failures"]
+        for each in document["rounds"]:
+            figures.rounds.append({
+                (entry["row"], entry["figure"]):
+                    {system: entry[system] for system in SYSTEMS if system in entry}
+                for entry in each})
+        sessions = document["sessions"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path} holds no figures of compare: {error}") from None
+    figures.keep_pairs()
+    return figures, sessions
 
 
 def as_text(lines):
@@ -66,58 +151,27 @@ def as_text(lines):
 
 def as_markdown(lines):
     out = ["| " + " | ".join(line) + " |" for line in lines]
-    out.insert(1, "|---|---|--:|--:|--:|--:|--:|")
+    out.insert(1, "|---|---|--:|--:|--:|--:|--:|--:|")
     return "\n".join(out)
 
 
-def machine(folder):
-    """One line about what it ran on."""
-    memory = pathlib.Path("/proc/meminfo").read_text("ascii").split()[1]
-    cores = len(os.sched_getaffinity(0))
-    space = shutil.disk_usage(folder)
-    return (f"{platform.system()} {platform.release()} {platform.machine()}, {cores} cores "
-            f"({processor()}), {int(memory) / 2**20:.1f} GiB memory, {file_system(folder)}, "
-            f"{space.free / 2**30:.0f} of {space.total / 2**30:.0f} GiB free")
-
-
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return " ".join(line.partition(":")[2].split())
-    return "unknown processor"
-
-
-def file_system(folder):
-    """The file system and device that hold a folder."""
-    best = ("", "unknown file system", "")
-    where = str(pathlib.Path(folder).resolve())
-    for line in pathlib.Path("/proc/mounts").read_text("utf-8").splitlines():
-        device, point, kind = line.split()[:3]
-        inside = where == point or where.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best[0]):
-            best = (point, kind, device)
-    return f"{best[1]} on {best[2]}"
-
-
-# What the design promises: row, metric, how the figure is made, its bound, in words.
 def targets(figures):
-    """(text, figure or None, met) of each promise whose row ran."""
+    """(text, figure, met) of each promise of the design whose row ran."""
     found = []
 
-    def check(text, figure, bound):
+    def check(text, figure, met):
         if figure is not None:
-            found.append((text, figure, figure <= bound))
+            found.append((text, figure, met(figure)))
 
     check("ready from exec, ms, at most 50", figures.median("start", "first answer, ms", "Moldau"),
-          50)
-    check("idle memory, MB, at most 30", figures.median("start", "idle memory, MB", "Moldau"), 30)
-    for row, metric in figures.values:
+          lambda figure: figure <= 50)
+    check("idle memory, MB, at most 30", figures.median("start", "idle memory, MB", "Moldau"),
+          lambda figure: figure <= 30)
+    for row, metric in figures.keys():
         if row.startswith("produce") and metric == CPU:
             check(f"{row}: broker CPU a record by Kafka's, at most 0.5",
-                  figures.ratio(row, metric), 0.5)
+                  figures.ratio(row, metric), lambda figure: figure <= 0.5)
         if row == "end to end" and metric == "p99, ms":
-            check(f"{row}: p99 by Kafka's, below 1", figures.ratio(row, metric), 0.9999)
+            check(f"{row}: p99 by Kafka's, below 1", figures.ratio(row, metric),
+                  lambda figure: figure < 1)
     return found
-
-
-CPU = "broker CPU, us a record"

@@ -9,13 +9,16 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import ports  # noqa: E402
+
 MOLDAU = os.environ.get("MOLDAU", str(ROOT / "build" / "release" / "moldau"))
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
@@ -26,51 +29,39 @@ class NodeError(RuntimeError):
     pass
 
 
-def free_ports(count):
-    """Ports below the ephemeral range, so that no client connection takes one while we restart."""
-    found = []
-    first = 20000 + os.getpid() * 7 % 10000
-    for port in range(first, first + 2000):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise NodeError(f"no {count} free ports from {first} on")
-
-
 class Node:
-    """A process of `moldau start`. The same ports and data folder across kill() and start()."""
+    """A process of `moldau start`. The same ports and data folder across kill() and start(). The
+    options are further arguments of the command, the environment further variables."""
 
-    def __init__(self, folder, name, overrides=()):
+    def __init__(self, folder, name, overrides=(), options=(), binary=MOLDAU, environment=None):
         self.data = pathlib.Path(folder) / "data"
         self.log = pathlib.Path(folder) / f"{name}.log"
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
-        kafka, controller, self.http = free_ports(3)
+        kafka, controller, self.http = ports.free_ports(3)
         self.bootstrap = f"127.0.0.1:{kafka}"
+        self.controller = f"127.0.0.1:{controller}"
         self.overrides = [
             f"listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}",
             f"moldau.http.listener=127.0.0.1:{self.http}",
             *overrides,
         ]
+        self.command = [binary, "start", "--data-dir", str(self.data), *options]
+        self.environment = {**os.environ, **(environment or {})}
         self.process = None
         atexit.register(self.destroy)
 
     def start(self):
         """Seconds from exec until /readyz answers 200."""
-        command = [MOLDAU, "start", "--data-dir", str(self.data)]
+        command = list(self.command)
         for override in self.overrides:
             command += ["--override", override]
         with open(self.log, "ab") as out:
             started = time.monotonic()
             self.process = subprocess.Popen(command, stdout=out, stderr=out,
-                                            stdin=subprocess.DEVNULL, start_new_session=True)
+                                            stdin=subprocess.DEVNULL, env=self.environment,
+                                            start_new_session=True)
         while not self.is_ready():
             self.check_alive()
             if time.monotonic() - started > READY_SECONDS_MAX:

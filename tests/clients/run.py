@@ -5,7 +5,7 @@ usage: tests/clients/run.py SUITE LOG_FOLDER [--megabytes N]
 
   kcat java tools go      the client's own checks: kcat/, java/, go/
   stream                  real input in with one client, out with another, kill -9, out again
-  partitions              the same on a node with 10,000 partitions
+  partitions              the same, smaller, on a node with 10,000 partitions, and these too
 
 Needs tests/clients/build.sh to have run. Closes with `N passed, N failed, N skipped`.
 """
@@ -62,6 +62,7 @@ class Checks:
 def run_surface(name, node, checks):
     node.start()
     client = subprocess.Popen(SURFACES[name] + [node.bootstrap], stdin=subprocess.DEVNULL,
+                              env={**os.environ, "CONTROLLER": node.controller},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               start_new_session=True, errors="replace")
     try:
@@ -77,10 +78,8 @@ def run_surface(name, node, checks):
 
 
 def run_suite(suite, logs, megabytes, checks):
-    if suite == "partitions":
-        node = Node(logs, suite, ["num.partitions=1000"])
-    else:
-        node = Node(logs, suite)
+    overrides = [f"log.segment.bytes={stream.SEGMENT_BYTES}"] if suite == "stream" else []
+    node = Node(logs, suite, overrides)
     if suite in SURFACES:
         run_surface(suite, node, checks)
     elif suite == "stream":
@@ -98,7 +97,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=[*SURFACES, "stream", "partitions"])
     parser.add_argument("logs", type=pathlib.Path)
-    parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--megabytes", type=int, default=1000,
+                        help="of the stream, over all transfers (default 1000)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     checks = Checks()

@@ -1,10 +1,11 @@
 """The main job on real input: each record in by one client, out by another, and again after a kill.
 
 A transfer: one client produces to a fresh topic while another reads and compares; at the
-producer's last acknowledgement the node is killed with -9 and started again; the reader goes on
-to its end, and a further client compares everything once more. What the clients send and expect is
-described in go/stream.go, java/Stream.java; the key of record n is n, so nothing is compared with
-what another client read.
+producer's last acknowledgement the node is killed with -9 and started again, and a further client
+compares everything once more. In every second transfer the reader has to come to its end before
+the kill, in the others it goes on across it. kcat says only at its end that all is acknowledged.
+What the clients send and expect is described in go/stream.go, java/Stream.java; the key of record n
+is n, so nothing is compared with what another client read.
 """
 
 import dataclasses
@@ -22,12 +23,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 8
 STEP_SECONDS_MAX = 300
+END_SECONDS_MAX = 30
+SEGMENT_BYTES = 1 << 20  # the least that is allowed: every log of the stream has several segments
 GO = [str(ROOT / "build" / "clients" / "go-client")]
 JAVA = [str(HERE / "java" / "run.sh"), "Stream"]
 KCAT = [str(HERE / "kcat" / "stream.py")]
 MANY_TOPICS = 10
 MANY_PARTITIONS = 1000
 MANY_RECORDS = 100_000  # in each of the topics
+BESIDE_MANY_MEGABYTES = 20  # with each codec, on the same node
 
 
 class StreamError(RuntimeError):
@@ -85,6 +89,28 @@ class Client:
             if line.startswith(start):
                 return line
 
+    def lines_until_now(self):
+        """What it has said and nobody has waited for."""
+        found = []
+        while not self.lines.empty():
+            line = self.lines.get()
+            if line is None:
+                self.lines.put(None)
+                break
+            found.append(line)
+        self.said += found
+        return found
+
+    def finish(self):
+        """Waits for its own end, which must be a good one."""
+        try:
+            status = self.process.wait(timeout=END_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise self.error(f"it does not end within {END_SECONDS_MAX} s") from None
+        if status != 0:
+            self.lines_until_now()
+            raise self.error(f"it ended with status {status}")
+
     def error(self, what):
         self.end()
         return StreamError(f"{self.name}: {what}; it said:\n" + "\n".join(self.said[-30:]))
@@ -97,8 +123,11 @@ class Client:
 
 def call(command, start):
     client = Client(command)
-    line = client.wait_for(start)
-    client.end()
+    try:
+        line = client.wait_for(start)
+        client.finish()
+    finally:
+        client.end()
     return line
 
 
@@ -132,33 +161,50 @@ def rate(line, count):
     return f"{count / max(seconds, 0.001) / 1000:.0f} k/s"
 
 
-def run_transfer(node, checks, transfer, source, count):
+def in_and_out(node, transfer, common, suffix, read_first):
+    """Produces and reads at once, with the kill after the last acknowledgement. Gives what producer
+    and reader said, how many records had been read at the kill, and the seconds of the start."""
+    clients = transfer.clients
+    reader = Client(clients[transfer.reader] + ["verify"] + common + suffix)
+    try:
+        producer = Client(clients[transfer.producer] + ["produce"] + common + [transfer.codec])
+        try:
+            acked = producer.wait_for("acked")
+            read = reader.wait_for("compared") if read_first else None
+            node.kill()
+        finally:
+            producer.end()
+        seen = 0 if read is None else int(read.split()[1])
+        for line in reader.lines_until_now():
+            if line.startswith(("seen", "compared")):
+                seen = int(line.split()[1])
+                read = line if line.startswith("compared") else None
+        ready = node.start()
+        if read is None:
+            read = reader.wait_for("compared")
+        reader.finish()
+    finally:
+        reader.end()
+    return acked, read, seen, ready
+
+
+def run_transfer(node, checks, transfer, source, count, read_first):
     clients = transfer.clients
     common = [node.bootstrap, transfer.topic, str(PARTITIONS), str(count), source.path]
     # kcat gives records the time of sending.
     suffix = ["any-time"] if transfer.producer == "kcat" else []
     call(GO + ["create"] + common, "created")
-    reader = Client(clients[transfer.reader] + ["verify"] + common + suffix)
-    producer = Client(clients[transfer.producer] + ["produce"] + common + [transfer.codec])
-    try:
-        acked = producer.wait_for("acked")
-        node.kill()
-    finally:
-        producer.end()
-    ready = node.start()
-    try:
-        read = reader.wait_for("compared")
-    finally:
-        reader.end()
+    acked, read, seen, ready = in_and_out(node, transfer, common, suffix, read_first)
     again = call(clients[transfer.again] + ["verify"] + common + suffix, "compared")
     node.check_alive()
     for line in acked, read, again:
         if int(line.split()[1]) != count:
             raise StreamError(f"{transfer.topic}: '{line}', expected {count} records")
     print(f"     {transfer.topic}: {count} records, {transfer.producer} in {rate(acked, count)}, "
-          f"{transfer.reader} out meanwhile, ready {ready * 1000:.0f} ms after kill -9, "
-          f"{transfer.again} out {rate(again, count)}", flush=True)
-    checks.check(f"{transfer.topic}: {transfer.reader} read each record across kill -9", True)
+          f"{transfer.reader} had {seen * 100 // count} % out at kill -9, ready {ready * 1000:.0f} "
+          f"ms after it, {transfer.again} out {rate(again, count)}", flush=True)
+    when = "before" if read_first else "across"
+    checks.check(f"{transfer.topic}: {transfer.reader} read each record {when} kill -9", True)
     checks.check(f"{transfer.topic}: {transfer.again} read each record again", True)
 
 
@@ -166,16 +212,27 @@ def run_stream(node, checks, megabytes):
     source = load_input()
     node.start()
     total = 0
-    for transfer, share in transfers():
+    for number, (transfer, share) in enumerate(transfers()):
         count = source.records(megabytes * share)
         total += count
         try:
-            run_transfer(node, checks, transfer, source, count)
+            run_transfer(node, checks, transfer, source, count, read_first=number % 2 == 1)
+            check_rolled(node, checks, transfer, source, count)
         except StreamError as error:
             node.check_alive()
             checks.check(transfer.topic, False, error)
     print(f"     {total} records, {total * source.bytes_each / 1e6:.0f} MB of keys and values, "
           f"node {node.resident_mb():.0f} MB resident")
+
+
+def check_rolled(node, checks, transfer, source, count):
+    """That the job met logs of several segments, where its size must lead to that."""
+    if transfer.codec != "none" or count * source.bytes_each < 3 * SEGMENT_BYTES * PARTITIONS:
+        return
+    segments = [len(list((node.data / f"{transfer.topic}-{partition}").glob("*.log")))
+                for partition in range(PARTITIONS)]
+    checks.check(f"{transfer.topic}: every log has several segments", min(segments) > 1,
+                 f"segments by partition: {segments}")
 
 
 def run_partitions(node, checks):
@@ -201,6 +258,14 @@ def run_partitions(node, checks):
     ready = node.start()
     print(f"     ready {ready:.2f} s after kill -9; resident {written:.0f} MB before, "
           f"{node.resident_mb():.0f} MB after", flush=True)
+    # The main job once more, with all those partitions beside it.
+    for number, codec in enumerate(CODECS):
+        try:
+            run_transfer(node, checks, Transfer("go", "java", "kcat", codec), source,
+                         source.records(BESIDE_MANY_MEGABYTES), read_first=number % 2 == 1)
+        except StreamError as error:
+            node.check_alive()
+            checks.check(f"go-java-{codec}", False, error)
     everything = common_of(node, names, source)
     for name, client in ("java", JAVA), ("go", GO):
         line = call(client + ["verify"] + everything, "compared")
@@ -212,6 +277,8 @@ def run_partitions(node, checks):
     checks.check(f"SIGTERM with 10,000 partitions, {seconds:.2f} s", True)
     ready = node.start()
     print(f"     ready {ready:.2f} s after a clean stop")
+    call(GO + ["ends"] + everything, "ends")
+    checks.check("go: end offsets, and offsets by time, after a clean stop", True)
 
 
 def common_of(node, topics, source):

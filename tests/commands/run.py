@@ -8,32 +8,31 @@ usage: tests/commands/run.py LOG_FOLDER [NAME...]     with NAMEs, only the check
 import json
 import os
 import pathlib
+import shutil
+import socket
+import struct
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import nodes
+import ports
 from node import MOLDAU, Node
+from nodes import Check, expect
 
 COMMAND_SECONDS_MAX = 120
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
-class Check(Exception):
-    pass
-
-
-def expect(condition, message):
-    if not condition:
-        raise Check(message)
-
-
 class Commands:
-    def __init__(self, folder):
+    def __init__(self, folder, overrides=(), options=()):
         self.folder = pathlib.Path(folder)
-        self.node = Node(folder, "server")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.node = Node(folder, "server", overrides, options)
         self.environment = {**os.environ, "MOLDAU_BOOTSTRAP": self.node.bootstrap}
         self.node.start()
 
@@ -157,8 +156,6 @@ def usage(commands):
     expect(b"127.0.0.1:1" in nobody.stderr, "the failure does not name the address")
     unknown = commands.run("consume", "nothing", "--exit", "--timeout", "1", status=1)
     expect(b"nothing" in unknown.stderr, "the failure does not name the topic")
-    for name in ("topic", "produce", "consume", "log", "bench", "start", "storage"):
-        expect(b"moldau" in commands.output(name, "--help"), f"{name} --help has no example")
 
 
 def benchmark(commands):
@@ -174,6 +171,19 @@ def benchmark(commands):
 
 
 def killed_while_producing(commands):
+    kill_while_producing(commands)
+
+
+def killed_with_disk_workers_on_three_loops(commands):
+    """The same with the other way to the disk and more loops than this machine may have cores."""
+    other = Commands(commands.folder / "workers", options=["--disk", "workers", "--cores", "3"])
+    said = other.node.log.read_text(encoding="utf-8")
+    expect("3 loops, disk through threads" in said, f"the log does not say so: {said[:500]}")
+    kill_while_producing(other)
+    other.node.stop()
+
+
+def kill_while_producing(commands):
     commands.run("topic", "create", "killed", "-p", "3")
     numbers = commands.folder / "numbers"
     numbers.write_bytes(b"".join(b"%d\n" % i for i in range(400_000)))
@@ -192,6 +202,127 @@ def killed_while_producing(commands):
         seen += part
     expect(sorted(seen) == list(range(400_000)),
            f"{len(seen)} records, {len(set(seen))} different, of 400000")
+
+
+def storage(commands):
+    """Formatting by hand, refusals that change nothing, and a first start that formats."""
+    identity = commands.output("storage", "random-uuid").decode().strip()
+    expect(len(identity) == 22, f"random-uuid gave {identity!r}")
+    folder = commands.folder / "storage"
+    shutil.rmtree(folder, ignore_errors=True)
+    first, second, config = folder / "first", folder / "second", folder / "server.properties"
+    kafka, controller = ports.free_ports(2)
+
+    def configure(directories, *lines):
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text("\n".join([
+            "process.roles=broker,controller", "node.id=7", f"log.dirs={directories}",
+            f"listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}",
+            "controller.listener.names=CONTROLLER", "moldau.http.listener=", *lines, ""]))
+        return str(config)
+
+    dynamic = f"controller.quorum.bootstrap.servers=127.0.0.1:{controller}"
+    where = ("--config", configure(first, dynamic))
+    commands.run("storage", "info", *where, status=1)
+    commands.run("format", "--cluster-id", identity, *where)
+    again = commands.run("storage", "format", "-t", identity, *where, status=1)
+    expect(b"already formatted" in again.stderr, f"{again.stderr}")
+    commands.run("format", "-t", identity, "--ignore-formatted", *where)
+    described = commands.document("storage", "info", *where)[0]
+    expect(described["cluster_id"] == identity and described["node_id"] == 7, f"{described}")
+    expect(identity in commands.output("storage", "info", *where).decode(), "info: no cluster id")
+    configure(f"{first},{second}", dynamic)
+    other = commands.run("format", "-t", "another", "-g", *where, status=1)
+    expect(b"has cluster.id" in other.stderr, f"{other.stderr}")
+    expect(not second.exists(), "a format that was refused wrote something")
+    configure(second, f"controller.quorum.voters=7@127.0.0.1:{controller}")
+    both = commands.run("format", "-t", identity, "--standalone", *where, status=1)
+    expect(b"controller.quorum.voters" in both.stderr, f"{both.stderr}")
+
+    # The first start of the node that these checks use formatted its directory.
+    line = f"formatted the empty data directory {commands.node.data} for the new cluster"
+    expect(line in commands.node.log.read_text(errors="replace"), f"not in the log: {line}")
+    meta = first / "meta.properties"
+    configure(first, dynamic)
+    kept = meta.read_bytes()
+    meta.unlink()
+    used = first / "orders-0"
+    used.mkdir()
+    refused = commands.run("start", *where, status=1)
+    said = refused.stdout + refused.stderr
+    expect(b"has no meta.properties" in said and b"orders-0" in said, f"{said[-500:]}")
+    expect(not meta.exists(), "a start made a new identity over old data")
+    used.rmdir()
+    meta.write_bytes(kept)
+    configure(second, f"controller.quorum.voters=7@127.0.0.1:{controller},8@127.0.0.1:1")
+    commands.run("format", "-t", identity, *where)
+    refused = commands.run("start", *where, status=1)
+    expect(b"the quorum has 2 voters" in refused.stdout + refused.stderr,
+           f"{(refused.stdout + refused.stderr)[-500:]}")
+
+
+def raw_frames(commands):
+    """Bytes behind a request are ignored, as Kafka does; we used to hang up."""
+    host, port = commands.node.bootstrap.split(":")
+    api_versions = struct.pack(">hhih", 18, 0, 7, -1)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for rest in (b"", b"\0\1\2", bytes(3000)):
+            frame = api_versions + rest
+            connection.sendall(struct.pack(">i", len(frame)) + frame)
+            answer = connection.recv(10, socket.MSG_WAITALL)
+            expect(len(answer) == 10, f"no answer to {len(rest)} bytes too many")
+            size, correlation, error = struct.unpack(">iih", answer)
+            expect((correlation, error) == (7, 0), f"correlation {correlation}, error {error}")
+            connection.recv(size - 6, socket.MSG_WAITALL)
+        connection.sendall(struct.pack(">ihhihh", 12, 18, 0, 7, 100, 0))
+        expect(connection.recv(1) == b"", "a client id that claims too much is answered")
+
+
+def metadata_brokers(host, port):
+    """(id, host, port) of each broker in the answer to a Metadata request, version 1."""
+    client = b"listeners"
+    body = struct.pack(">hhih", 3, 1, 7, len(client)) + client + struct.pack(">i", 0)
+    with socket.create_connection((host, port), timeout=10) as connection:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        answer = connection.makefile("rb")
+        size, _, count = struct.unpack(">iii", answer.read(12))
+        rest = answer.read(size - 8)
+    brokers, at = [], 0
+    for _ in range(count):
+        broker, length = struct.unpack_from(">ih", rest, at)
+        name = rest[at + 6:at + 6 + length].decode()
+        at += 6 + length
+        broker_port, rack = struct.unpack_from(">ih", rest, at)
+        at += 6 + max(rack, 0)
+        brokers.append((broker, name, broker_port))
+    return brokers
+
+
+def listeners(commands):
+    """IPv4, IPv6 and a name on one node: every client is sent back to the listener it came by."""
+    v4, v6, name, controller = ports.free_ports(7)[3:]  # The node's page has one of the others.
+    addresses = {"V4": ("127.0.0.1", v4), "V6": ("::1", v6), "NAME": ("localhost", name)}
+    listed = ",".join(f"{listener}://{f'[{host}]' if ':' in host else host}:{port}"
+                      for listener, (host, port) in addresses.items())
+    protocols = ",".join(f"{listener}:PLAINTEXT" for listener in (*addresses, "CONTROLLER"))
+    other = Commands(commands.folder / "listeners", [
+        f"listeners={listed},CONTROLLER://127.0.0.1:{controller}",
+        f"advertised.listeners={listed}",
+        f"listener.security.protocol.map={protocols}",
+        "inter.broker.listener.name=V4",
+    ])
+    other.environment["MOLDAU_BOOTSTRAP"] = f"127.0.0.1:{v4}"
+    other.run("topic", "create", "everywhere", "-p", "1")
+    for number, (listener, (host, port)) in enumerate(addresses.items()):
+        brokers = metadata_brokers(host, port)
+        expect([broker[1:] for broker in brokers] == [(host, port)],
+               f"{listener}: its clients are sent to {brokers}")
+        other.environment["MOLDAU_BOOTSTRAP"] = f"{f'[{host}]' if ':' in host else host}:{port}"
+        other.run("produce", "everywhere", text=b"over %s\n" % listener.encode())
+        read = other.output("consume", "everywhere", "--from", "beginning", "--exit").splitlines()
+        expect(len(read) == number + 1 and read[-1] == b"over " + listener.encode(),
+               f"{listener}: read {read}")
+    other.node.stop()
 
 
 def dump(commands):
@@ -214,7 +345,8 @@ def dump(commands):
 
 
 CHECKS = (first_steps, topics, keys_headers_partitions, where_to_begin, codecs, acks, usage,
-          benchmark, killed_while_producing, dump)
+          *nodes.CHECKS, benchmark, storage, raw_frames, killed_while_producing,
+          killed_with_disk_workers_on_three_loops, listeners, dump)
 
 
 def main():

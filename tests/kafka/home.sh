@@ -82,7 +82,6 @@ write_tool() {
 }
 
 make_home() {
-  need java
   local part=$home.part pair
   rm -rf "$part"
   mkdir -p "$part"/{bin,config,libs}
@@ -100,5 +99,7 @@ make_home() {
   mv "$part" "$home"
 }
 
+# Whoever asks for a home runs its tools, and they are Java.
+need java >&2
 [ -x "$home/bin/kafka-storage.sh" ] || make_home
 echo "$home"

@@ -3,14 +3,20 @@
 source "$(dirname "$0")/lib.sh"
 need build check
 build_all_of fuzz fuzz
-# Inputs that once failed, or that reach deep, are kept in tests/fuzz/<target>/.
-fuzz() {
-  local target=$1 corpus=build/fuzz-corpus/$1
-  mkdir -p "$corpus" "tests/fuzz/$target"
-  "build/fuzz/$target" "$corpus" "tests/fuzz/$target" -max_total_time="${FUZZ_SECONDS:-8}" -seed=1 \
-    -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 -artifact_prefix="$LOGS/"
-}
+# The codec's target starts from an instance of every message and version.
+timed_build release codec_peer
+mkdir -p build/fuzz-seeds/wire_wire_fuzz
+build/release/codec_peer seeds build/fuzz-seeds/wire_wire_fuzz
+seconds=${FUZZ_SECONDS:-6}
+GROUP_SECONDS_MAX=$((seconds + 300))
 while read -r target; do
-  group "$target" fuzz "$target"
+  # Inputs that once failed, or that reach deep, are kept in tests/fuzz/<target>/.
+  corpora=("build/fuzz-corpus/$target")
+  for folder in "tests/fuzz/$target" "build/fuzz-seeds/$target"; do
+    [ ! -d "$folder" ] || corpora+=("$folder")
+  done
+  mkdir -p "${corpora[0]}"
+  group "$target" "build/fuzz/$target" "${corpora[@]}" -max_total_time="$seconds" -seed=1 \
+    -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 -artifact_prefix="$LOGS/"
 done < <(binaries_of fuzz fuzz)
 finish

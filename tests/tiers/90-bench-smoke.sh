@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 need build java
 tests/kafka/home.sh 4.4.0 >"$LOGS/home.log" || {
-  cannot_run 16 "Apache Kafka's jars cannot be fetched"
+  cannot_run 18 "Apache Kafka's jars cannot be fetched"
   finish
 }
 timed_build release moldau

@@ -11,15 +11,24 @@ LOGS=$MOLDAU_ROOT/build/test-logs/$TIER
 MOLDAU=$MOLDAU_ROOT/build/release/moldau
 mkdir -p "$LOGS"
 PASSED=0 FAILED=0 SKIPPED=0
+# A program that hangs becomes one failure after this long.
+GROUP_SECONDS_MAX=${GROUP_SECONDS_MAX:-900}
 
 # group NAME COMMAND...: runs a test program, its output in $LOGS/NAME.log, prints one line, counts.
 # The count is the program's last `N passed, N failed[, N skipped]` line, or GoogleTest's summary; a
 # program without either counts as one test, by its exit status. One that fails without a failed
-# test counts one failure.
+# test, or takes longer than GROUP_SECONDS_MAX, counts one failure. COMMAND may also be a
+# function of the tier, which has to limit its own time.
 group() {
   local name=$1 log=$LOGS/${1//\//-}.log status=0 start=${EPOCHREALTIME/./}
   shift
-  "$@" >"$log" 2>&1 </dev/null || status=$?
+  # In the foreground, so that Ctrl-C reaches the program too.
+  local limit=(timeout --foreground -k 10 "$GROUP_SECONDS_MAX")
+  [ "$(type -t "$1")" != function ] || limit=()
+  "${limit[@]}" "$@" >"$log" 2>&1 </dev/null || status=$?
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    echo "$name: ended by force, status $status (at most $GROUP_SECONDS_MAX s)" >>"$log"
+  fi
   count_of "$log" "$status"
   local took=$(((${EPOCHREALTIME/./} - start) / 100000)) verdict=ok
   [ "${COUNT[1]}" -eq 0 ] || verdict=FAIL

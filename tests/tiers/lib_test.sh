@@ -52,6 +52,8 @@ expect "GoogleTest with hundreds of failures" 1 "7 passed, 900 failed, 0 skipped
   'group g bash -c "$many"; finish'
 expect "GoogleTest that crashed" 1 "0 passed, 1 failed, 0 skipped" \
   'group g bash -c "echo [==========] Running 9 tests; kill -SEGV \$\$"; finish'
+GROUP_SECONDS_MAX=0.3 expect "program that hangs" 1 "1 passed, 1 failed, 0 skipped" \
+  'group g bash -c "echo 1 passed, 0 failed; exec sleep 60"; finish'
 expect "tier without a count" 1 "0 passed, 1 failed, 0 skipped" 'exit 0'
 expect "tier that dies after a group" 1 "0 passed, 1 failed, 0 skipped" \
   'group g true; false; finish'
@@ -60,6 +62,16 @@ CI='' expect "left out here" 0 "1 passed, 0 failed, 4 skipped" \
   'group g true; cannot_run 4 "no network"; finish'
 CI=true expect "left out on the build server" 1 "1 passed, 4 failed, 0 skipped" \
   'group g true; cannot_run 4 "no network"; finish'
+
+# A terminal that sourced the two, as README.md says, must live on after a command that fails.
+alive=$(bash -c 'source "$0/tools/setup.sh"; source "$0/tools/build.sh"; false; echo "alive$none"' \
+  "$root" 2>&1) || true
+if [ "$alive" = alive ]; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAIL a shell that sourced tools/setup.sh ended: $alive"
+fi
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

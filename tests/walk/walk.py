@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Walks through README.md as a stranger: ./run, each ```bash block of it, kill -9, ./run again.
+"""Walks through README.md as a stranger: ./run and what it prints to try, each ```bash block,
+kill -9, ./run again.
 
 usage: tests/walk/walk.py LOG_FOLDER     closes with `N passed, N failed, N skipped`
 
@@ -45,13 +46,13 @@ def port_is_taken(port):
 
 
 class Server:
-    """./run in a process group of its own; its data is in the log folder."""
+    """./run in a process group of its own."""
 
-    def __init__(self, logs, name):
+    def __init__(self, logs, name, *options):
         self.log = logs / f"server-{name}.log"
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(
-                ["./run", "--", "--data-dir", str(logs / "data")],
+                ["./run", *(["--", *options] if options else [])],
                 cwd=ROOT, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
             )
         started = time.monotonic()
@@ -78,7 +79,7 @@ def shell(command):
 
 class Walk:
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.skipped = 0
 
     def check(self, name, good, detail=""):
         self.passed += bool(good)
@@ -93,14 +94,63 @@ class Walk:
         good = status == 0 and words is not None and not missing
         self.check(name, good, f"{block}\nstatus {status}, missing {missing}, printed:\n{output}")
 
+    def only_build(self):
+        status, output = shell("./run --build")
+        good = status == 0 and output.endswith("built: build/release/moldau\n")
+        self.check("./run --build", good, f"status {status}, printed:\n{output}")
+
+    def plain_run(self, logs):
+        """./run without options: its data is in ./data, and it prints three commands to try."""
+        data = ROOT / "data"
+        if data.exists():
+            print("     ./data is somebody's: ./run without options is left out")
+            self.skipped += 1
+            return
+        try:
+            server = Server(logs, "plain")
+            try:
+                printed = server.log.read_text(encoding="utf-8")
+                commands = re.findall(r"^  (\S.*build/release/moldau .*|build/.*)$", printed, re.M)
+                status, output = shell("\n".join(commands))
+                good = len(commands) == 3 and status == 0 and "world" in output
+                self.check("what ./run prints to try", good, f"{printed}\n{status}\n{output}")
+            finally:
+                server.stop(signal.SIGTERM)
+            formatted = (data / "meta.properties").is_file()
+            self.check("./run keeps its data in ./data", formatted, printed)
+            shutil.rmtree(data)
+            self.properties_file(logs, data)
+        finally:
+            shutil.rmtree(data, ignore_errors=True)
+
+    def properties_file(self, logs, default_data):
+        """`-c FILE`, the short form, once lost the file's log.dirs to ./data."""
+        own = logs / "own"
+        file = logs / "server.properties"
+        file.write_text(
+            "process.roles=broker,controller\nnode.id=1\n"
+            "listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093\n"
+            "controller.listener.names=CONTROLLER\n"
+            f"controller.quorum.bootstrap.servers=127.0.0.1:9093\nlog.dirs={own}\n",
+            encoding="utf-8")
+        server = Server(logs, "properties", "-c", str(file))
+        server.stop(signal.SIGTERM)
+        there = (own / "meta.properties").is_file() and not default_data.exists()
+        self.check("./run -- -c FILE keeps its data where the file says", there,
+                   server.log.read_text(encoding="utf-8"))
+        shutil.rmtree(own, ignore_errors=True)
+
     def walk(self, logs):
-        first = Server(logs, "first")
+        self.only_build()
+        self.plain_run(logs)
+        own_data = ("--data-dir", str(logs / "data"))
+        first = Server(logs, "first", *own_data)
         try:
             for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
                 self.run_block(block)
         finally:
             first.stop(signal.SIGKILL)
-        again = Server(logs, "again")
+        again = Server(logs, "again", *own_data)
         try:
             self.check("nothing to build: serves in under 2 s", again.seconds < 2, again.seconds)
             for command, expected in AFTER_CRASH:
@@ -126,7 +176,7 @@ def main():
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         walk.check("walk", False, error)
     shutil.rmtree(logs / "data", ignore_errors=True)
-    print(f"{walk.passed} passed, {walk.failed} failed, 0 skipped")
+    print(f"{walk.passed} passed, {walk.failed} failed, {walk.skipped} skipped")
     return 1 if walk.failed else 0
 
 

@@ -88,11 +88,14 @@ def check(source, modules):
         return
     module = module_of(source.path, modules)
     if module is None:
-        if source.path.startswith("src/"):
+        if not source.path.startswith("cmake/"):
             yield Finding(source.path, 1, "layer", f"folder has no row in {TABLE}")
         return
     for line, quote, target in source.includes():
-        if quote == '"' and is_test_support(target) and not source.is_test:
+        if quote == "<" and "/" in target and target.split("/")[0] in modules:
+            yield Finding(source.path, line, "layer",
+                          f'<{target}>: write our headers as "module/file.h"')
+        elif quote == '"' and is_test_support(target) and not source.is_test:
             if module.name not in TEST_MODULES:
                 yield Finding(source.path, line, "testing", f'"{target}" is for tests only')
         elif quote == '"':

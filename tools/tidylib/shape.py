@@ -57,7 +57,7 @@ def python_functions(text):
 
 PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
 TYPE = re.compile(r"^(?:typedef\s+)?(?:class|struct|union|enum)\b[^()]*$")
-NAMESPACE = re.compile(r'^(?:inline\s+)?namespace\b|^extern\s+""')
+NAMESPACE = re.compile(r'^(?:inline\s+)?namespace\b|^extern\s+""\s*$')
 
 
 def simplify(header):

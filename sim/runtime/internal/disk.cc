@@ -69,6 +69,17 @@ bool SimDisk::has_room(const Inode& inode, std::uint64_t end) const {
   return files().used_bytes() + (end - held) <= *capacity;
 }
 
+bool SimDisk::is_odd(const SimFile& file) const {
+  const std::string& part = loop_->node().disk_faults().odd_path;
+  return !part.empty() && file.path().find(part) != std::string::npos;
+}
+
+base::Duration SimDisk::lag_of(const rt::DiskOperation& operation) const {
+  const DiskFaults& faults = loop_->node().disk_faults();
+  if (operation.kind == Kind::kRead || !is_odd(as_sim(operation.file))) return {};
+  return operation.kind == Kind::kWrite ? faults.odd_write_lag : faults.odd_sync_lag;
+}
+
 rt::Task<> SimDisk::pause(Delay delay) { co_await rt::sleep_for(*loop_, draw(delay)); }
 
 // Reads, writes and syncs.
@@ -78,7 +89,9 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
   if (loop_->dead()) return false;
   const DiskOptions& options = loop_->node().disk_options();
   const std::uint64_t version = as_sim(operation.file).inode().content.version();
-  if (operation.kind != Kind::kSync && rng_.chance(options.immediate_percent, 100)) {
+  const base::Duration lag = lag_of(operation);
+  if (operation.kind != Kind::kSync && lag.count() == 0 &&
+      rng_.chance(options.immediate_percent, 100)) {
     perform(operation, version);
     return true;
   }
@@ -90,7 +103,7 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
   in_flight.sync_version = version;
   in_flight.index = in_flight_.size() - 1;
   Simulation& world = loop_->simulation();
-  in_flight.ticket = world.schedule(draw(delay), world.new_lane(),
+  in_flight.ticket = world.schedule(draw(delay) + lag, world.new_lane(),
                                     [this, target = &in_flight] { complete(*target); });
   operation.runtime = &in_flight;
   return false;
@@ -156,7 +169,8 @@ void SimDisk::perform_write(rt::DiskOperation& operation, const SimFile& file) {
 
 void SimDisk::perform_sync(rt::DiskOperation& operation, const SimFile& file,
                            std::uint64_t version) {
-  if (fails(loop_->node().disk_faults().sync_errors)) {
+  const DiskFaults& faults = loop_->node().disk_faults();
+  if (fails(faults.sync_errors) || (faults.odd_sync_fails && is_odd(file))) {
     file.inode().content.fail_sync(version, loop_->node().disk_rng());
     operation.result = failure(IoErrorCode::kFailed);
     return;

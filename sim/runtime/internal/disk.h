@@ -68,6 +68,8 @@ class SimDisk final : public rt::Disk {
   [[nodiscard]] FileSystem& files() const;
   [[nodiscard]] rt::Task<> pause(Delay delay);
   [[nodiscard]] base::Duration draw(const Delay& delay);
+  [[nodiscard]] bool is_odd(const SimFile& file) const;
+  [[nodiscard]] base::Duration lag_of(const rt::DiskOperation& operation) const;
   [[nodiscard]] bool fails(std::uint32_t per_million);
   [[nodiscard]] bool has_room(const Inode& inode, std::uint64_t end) const;
   void perform(rt::DiskOperation& operation, std::uint64_t sync_version);

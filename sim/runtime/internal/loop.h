@@ -32,6 +32,7 @@ class SimLoop final : public rt::Loop {
   [[nodiscard]] std::size_t index() const override { return index_; }
   void post(rt::Job& job) override;
   void withdraw(rt::Job& job) override;
+  void abandon_call() override {}  // a crash: see Node
   [[nodiscard]] bool is_current() const override;
   [[nodiscard]] base::Instant now() override;
   [[nodiscard]] base::Timestamp wall_now() override;

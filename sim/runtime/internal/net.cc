@@ -127,7 +127,11 @@ rt::Task<rt::IoResult<rt::ConnectionPtr>> SimNet::connect(rt::Endpoint endpoint,
                                .server_address = {.host = to->address(), .port = endpoint.port}});
   rt::ConnectionPtr connection = std::make_unique<SimConnection>(link, kClient);
   listener->backlog.push_back(std::move(link));
-  listener->arrived.notify_one();
+  {
+    // It is the network that tells the listener's loop, not the one that connects.
+    const Simulation::Outside network_does(loop_->simulation());
+    listener->arrived.notify_one();
+  }
   if (!co_await rt::sleep_for(*loop_, network.delay(from, *to), token)) {
     co_return failure(IoErrorCode::kStopped);
   }

@@ -1,8 +1,8 @@
-// The table of served APIs: versions as advertised, handlers by kind of listener. A row exists when
-// all of it is served.
+// The table of served APIs: versions as advertised, handlers by kind of listener.
 #include <algorithm>
 #include <array>
 
+#include "broker/handlers/admin_checks.h"
 #include "broker/handlers/controller.h"
 #include "broker/handlers/handlers.h"
 #include "wire/produce_request.h"
@@ -24,19 +24,26 @@ constexpr Api row(Serve on_broker, Serve on_controller) {
 
 template <class Request, Operation kOperation>
 constexpr Serve by_controller() {
-  return &serve<Request, ResponseOf<Request>, &handle_by_controller<Request, kOperation>>;
+  return &serve_forwarded<Request, ResponseOf<Request>, &handle_by_controller<Request, kOperation>>;
 }
 
 template <class Request, class Response,
-          rt::Task<Response> (RaftDriver::*kMethod)(Request, RaftRequestInfo)>
+          rt::Task<Response> (RaftDriver::*kMethod)(Request, RaftRequestInfo),
+          Operation kOperation = Operation::kClusterAction>
 constexpr Serve by_raft() {
-  return &serve<Request, Response, &handle_by_raft<Request, Response, kMethod>>;
+  return &serve<Request, Response, &handle_by_raft<Request, Response, kMethod, kOperation>>;
 }
 
 // Forwarded by brokers, executed by the controller.
 template <class Request, Operation kOperation>
 constexpr Api forwarded() {
   return row<Request>(&forward_to_controller, by_controller<Request, kOperation>());
+}
+// The same, with rights that are asked name by name.
+template <class Request>
+constexpr Api admin() {
+  return row<Request>(&forward_to_controller,
+                      &serve_forwarded<Request, ResponseOf<Request>, &handle_admin<Request>>);
 }
 template <class Request>
 constexpr Api controller_only(Serve serve) {
@@ -48,8 +55,10 @@ constexpr Serve kDescribeCluster =
 constexpr Serve kDescribeConfigs =
     &serve<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse, &handle_describe_configs>;
 constexpr Serve kRaftFetch = by_raft<wire::FetchRequest, wire::FetchResponse, &RaftDriver::fetch>();
-constexpr Serve kDescribeQuorum = by_raft<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse,
-                                          &RaftDriver::describe_quorum>();
+constexpr Serve kDescribeQuorum =
+    &serve_forwarded<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse,
+                     &handle_by_raft<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse,
+                                     &RaftDriver::describe_quorum, Operation::kDescribe>>;
 
 constexpr auto kRows = std::to_array<Api>({
     {.key = ApiKey::kProduce,
@@ -65,8 +74,8 @@ constexpr auto kRows = std::to_array<Api>({
     row<wire::MetadataRequest>(
         &serve<wire::MetadataRequest, wire::MetadataResponse, &handle_metadata>, nullptr),
     row<wire::ApiVersionsRequest>(&serve_api_versions, &serve_api_versions),
-    forwarded<wire::CreateTopicsRequest, Operation::kCreate>(),
-    forwarded<wire::DeleteTopicsRequest, Operation::kDelete>(),
+    admin<wire::CreateTopicsRequest>(),
+    admin<wire::DeleteTopicsRequest>(),
     row<wire::InitProducerIdRequest>(
         &serve<wire::InitProducerIdRequest, wire::InitProducerIdResponse, &handle_init_producer_id>,
         nullptr),
@@ -79,8 +88,8 @@ constexpr auto kRows = std::to_array<Api>({
         &serve<wire::DescribeLogDirsRequest, wire::DescribeLogDirsResponse,
                &handle_describe_log_dirs>,
         nullptr),
-    forwarded<wire::CreatePartitionsRequest, Operation::kAlter>(),
-    forwarded<wire::IncrementalAlterConfigsRequest, Operation::kAlterConfigs>(),
+    admin<wire::CreatePartitionsRequest>(),
+    admin<wire::IncrementalAlterConfigsRequest>(),
     controller_only<wire::VoteRequest>(
         by_raft<wire::VoteRequest, wire::VoteResponse, &RaftDriver::vote>()),
     controller_only<wire::BeginQuorumEpochRequest>(

@@ -72,11 +72,11 @@ wire::ErrorCode check(const Shard& shard, const RequestContext& context,
     return wire::ErrorCode::kInvalidRequest;
   }
   if (context.api_version < kTargetVersion) return wire::ErrorCode::kNone;
-  const bool other_cluster =
-      request.cluster_id && *request.cluster_id != shard.broker().cluster_id();
-  const bool other_node = request.node_id != base::kNoBroker && request.node_id != shard.node_id();
-  return other_cluster || other_node ? wire::ErrorCode::kRebootstrapRequired
-                                     : wire::ErrorCode::kNone;
+  // As Kafka: nothing is judged without a cluster id, nor on a controller listener.
+  const bool judged = context.listener->kind == ListenerKind::kBroker && request.cluster_id;
+  const bool right = judged && *request.cluster_id == shard.broker().cluster_id() &&
+                     request.node_id == shard.node_id();
+  return judged && !right ? wire::ErrorCode::kRebootstrapRequired : wire::ErrorCode::kNone;
 }
 
 }  // namespace
@@ -97,8 +97,8 @@ rt::Task<Answer> serve_api_versions(Shard& shard, Request request) {
   }
   wire::ApiVersionsRequest message;
   {
-    wire::Reader in(request.frame.slice(request.body_from));
-    if (!decode(message, context.api_version, in) || !in.done()) {
+    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+    if (!decode_body(request, in, message)) {
       co_return refuse_malformed(shard, context, in);
     }
   }

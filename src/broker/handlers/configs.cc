@@ -1,6 +1,8 @@
 // DescribeConfigs: the config table's answer for each resource, in the form of the wire.
 #include <algorithm>
 #include <charconv>
+#include <set>
+#include <utility>
 
 #include "broker/broker.h"
 #include "broker/handlers/handlers.h"
@@ -113,12 +115,51 @@ void describe_broker(Result& result, const Shard& shard, const RequestContext& c
        context.api_version);
 }
 
+void describe_group(Result& result, const Shard& shard, const RequestContext& context,
+                    const wire::DescribeConfigsRequest& request,
+                    const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
+  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs, ResourceType::kGroup,
+                                    resource.resource_name)) {
+    return refuse(result, wire::ErrorCode::kGroupAuthorizationFailed, "");
+  }
+  if (resource.resource_name.empty()) {
+    return refuse(result, wire::ErrorCode::kInvalidRequest, "The group has no name.");
+  }
+  const ImagePtr image = shard.image();
+  fill(
+      result,
+      config::describe_group(layers_of(shard, *image),
+                             values_of(image->configs(ConfigType::kGroup, resource.resource_name))),
+      request, resource.configuration_keys, context.api_version);
+}
+
+void describe_client_metrics(
+    Result& result, const Shard& shard, const RequestContext& context,
+    const wire::DescribeConfigsRequest& request,
+    const wire::DescribeConfigsRequest::DescribeConfigsResource& resource) {
+  if (!shard.authorizer().authorize(context, Operation::kDescribeConfigs, ResourceType::kCluster,
+                                    kClusterResource)) {
+    return refuse(result, wire::ErrorCode::kClusterAuthorizationFailed, "");
+  }
+  if (resource.resource_name.empty()) {
+    return refuse(result, wire::ErrorCode::kInvalidRequest, "The subscription has no name.");
+  }
+  const ImagePtr image = shard.image();
+  fill(result,
+       config::describe_client_metrics(
+           values_of(image->configs(ConfigType::kClientMetrics, resource.resource_name))),
+       request, resource.configuration_keys, context.api_version);
+}
+
 }  // namespace
 
 rt::Task<wire::DescribeConfigsResponse> handle_describe_configs(
     Shard& shard, RequestContext context, wire::DescribeConfigsRequest request) {
   wire::DescribeConfigsResponse response;
+  // A resource is answered once: the answer is much larger than the question.
+  std::set<std::pair<std::int8_t, std::string_view>> seen;
   for (const auto& resource : request.resources) {
+    if (!seen.emplace(resource.resource_type, resource.resource_name).second) continue;
     Result& result = response.results.emplace_back();
     result.error_message = std::nullopt;
     result.resource_type = resource.resource_type;
@@ -129,6 +170,16 @@ rt::Task<wire::DescribeConfigsResponse> handle_describe_configs(
         break;
       case ConfigType::kBroker:
         describe_broker(result, shard, context, request, resource);
+        break;
+      case ConfigType::kGroup:
+        describe_group(result, shard, context, request, resource);
+        break;
+      case ConfigType::kClientMetrics:
+        describe_client_metrics(result, shard, context, request, resource);
+        break;
+      case ConfigType::kBrokerLogger:
+        refuse(result, wire::ErrorCode::kInvalidRequest,
+               "This node has no loggers of their own; its level is set with --log-level.");
         break;
       default:
         refuse(result, wire::ErrorCode::kInvalidRequest,

@@ -55,8 +55,8 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   const RequestContext& outer = request.context;
   wire::EnvelopeRequest envelope;
   {
-    wire::Reader in(request.frame.slice(request.body_from));
-    if (!decode(envelope, outer.api_version, in) || !in.done()) {
+    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+    if (!decode_body(request, in, envelope)) {
       co_return refuse_malformed(shard, outer, in);
     }
   }
@@ -85,7 +85,8 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   if (!wire::decode_request_header(header, in)) {
     co_return envelope_answer(shard, outer, wire::ErrorCode::kInvalidRequest, std::nullopt);
   }
-  Request inner{.context = outer, .frame = frame, .body_from = in.position()};
+  Request inner{
+      .context = outer, .frame = frame, .body_from = in.position(), .share = request.share};
   inner.context.principal = *principal;
   inner.context.client_id = header.client_id.value_or("");
   inner.context.api_key = api->key;
@@ -94,6 +95,9 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   Answer answered = co_await api->on_controller(shard, std::move(inner));
   if (!answered.frame) {
     co_return envelope_answer(shard, outer, wire::ErrorCode::kInvalidRequest, std::nullopt);
+  }
+  if (answered.not_controller) {
+    co_return envelope_answer(shard, outer, wire::ErrorCode::kNotController, std::nullopt);
   }
   co_return envelope_answer(shard, outer, wire::ErrorCode::kNone, answered.frame->flatten());
 }

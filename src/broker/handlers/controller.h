@@ -1,6 +1,7 @@
 // How a handler of the controller listener reaches raft and the controller, which live on loop 0.
 #pragma once
 
+#include "broker/api.h"
 #include "broker/broker.h"
 #include "broker/controller_answers.h"
 #include "broker/request_context.h"
@@ -11,8 +12,7 @@ namespace moldau::broker {
 
 [[nodiscard]] RaftRequestInfo raft_info(const RequestContext& context);
 
-// Serves a request of the controller core. What it needs is checked against the cluster resource;
-// checks by topic name come with the authorizer that has them.
+// Serves a request of the controller core that needs a right on the cluster (others: admin_checks).
 template <class Request, Operation kOperation>
 rt::Task<ResponseOf<Request>> handle_by_controller(Shard& shard, RequestContext context,
                                                    Request request) {
@@ -27,9 +27,10 @@ rt::Task<ResponseOf<Request>> handle_by_controller(Shard& shard, RequestContext 
 
 // Serves a request of the raft driver.
 template <class Request, class Response,
-          rt::Task<Response> (RaftDriver::*kMethod)(Request, RaftRequestInfo)>
+          rt::Task<Response> (RaftDriver::*kMethod)(Request, RaftRequestInfo),
+          Operation kOperation = Operation::kClusterAction>
 rt::Task<Response> handle_by_raft(Shard& shard, RequestContext context, Request request) {
-  if (!shard.authorizer().authorize(context, Operation::kClusterAction, ResourceType::kCluster,
+  if (!shard.authorizer().authorize(context, kOperation, ResourceType::kCluster,
                                     kClusterResource)) {
     Response refused;
     refused.error_code = wire::ErrorCode::kClusterAuthorizationFailed;
@@ -38,6 +39,24 @@ rt::Task<Response> handle_by_raft(Shard& shard, RequestContext context, Request 
   co_return co_await rt::call(
       shard.loop(), shard.broker().loop0(),
       (shard.broker().raft().*kMethod)(std::move(request), raft_info(context)));
+}
+
+// serve(), for what may come in an Envelope: the answer is marked when it says that this node is
+// not the active controller.
+template <class RequestType, class Response,
+          rt::Task<Response> (*kHandle)(Shard&, RequestContext, RequestType)>
+rt::Task<Answer> serve_forwarded(Shard& shard, Request request) {
+  RequestType message;
+  {
+    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+    if (!decode_body(request, in, message)) {
+      co_return refuse_malformed(shard, request.context, in);
+    }
+  }
+  const Response response = co_await kHandle(shard, request.context, std::move(message));
+  Answer answered = answer(shard, request.context, response);
+  answered.not_controller = says_not_controller(response);
+  co_return answered;
 }
 
 }  // namespace moldau::broker

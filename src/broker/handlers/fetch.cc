@@ -1,20 +1,20 @@
-// Fetch by consumers: read what is there; when it is less than min_bytes, wait until one of the
-// partitions has more or the time is up, and read again. Partitions are read in the order of the
-// request or session, loop by loop, so that the byte limits hold over the whole answer.
+// Fetch by consumers: one call to each loop that holds some of the partitions, all at the same time
+// (fetch_poll.h). The first loop to return ends the poll; the others are then told to return what
+// they have. On a loop, partitions are read in the order of the request or session.
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/handlers/fetch_poll.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/leader_hint.h"
 #include "broker/route.h"
 #include "broker/shard.h"
 #include "broker/topic_lookup.h"
 #include "rt/call.h"
-#include "rt/call_all.h"
+#include "rt/scope.h"
 
 namespace moldau::broker {
 namespace {
@@ -25,130 +25,23 @@ constexpr std::int8_t kReadCommitted = 1;
 
 using PartitionData = wire::FetchResponse::PartitionData;
 
-// One partition of the fetch, with where it is served and what came of it.
+// One partition of the fetch as the answer names it, with what came of it.
 struct Item {
-  FetchTarget target;
-  base::TopicName topic;  // as the answer names it
-  base::TopicIdPartition id;
-  std::optional<std::size_t> loop;  // nothing: `data` is final
+  base::TopicName topic;
+  base::TopicId topic_id;
   PartitionData data;
 };
 
-struct Terms {
-  std::size_t bytes_max = 0;
-  std::size_t bytes_min = 0;
-  bool committed = false;
-  bool nothing_read = true;  // so far, on any loop
-  base::BrokerId replica{-1};
+// The partitions of one loop.
+struct Group {
+  std::size_t loop = 0;
+  std::vector<FetchItem> items;
+  std::size_t bytes_asked = 0;
+  bool answered = false;
 };
 
-struct ReadItem {
-  std::size_t position = 0;
-  FetchTarget target;
-  base::TopicIdPartition id;
-  PartitionData data;
-};
-
-void fail(PartitionData& data, wire::ErrorCode error) {
-  data.error_code = error;
-  data.high_watermark = base::kNoOffset;
-  data.last_stable_offset = base::kNoOffset;
-  data.log_start_offset = base::kNoOffset;
-  data.aborted_transactions = std::nullopt;
-  data.records.emplace();
-}
-
-void fill(PartitionData& data, ReadOutcome& outcome) {
-  if (outcome.error != wire::ErrorCode::kNone) {
-    fail(data, outcome.error);
-    data.current_leader.leader_id = outcome.leader;
-    data.current_leader.leader_epoch = outcome.leader_epoch;
-    return;
-  }
-  data.error_code = wire::ErrorCode::kNone;
-  data.high_watermark = outcome.decision.high_watermark;
-  data.last_stable_offset = outcome.decision.last_stable_offset;
-  data.log_start_offset = outcome.decision.log_start;
-  if (outcome.decision.diverging) {
-    data.diverging_epoch.epoch = outcome.decision.diverging->epoch;
-    data.diverging_epoch.end_offset = outcome.decision.diverging->end_offset;
-  }
-  data.aborted_transactions.reset();
-  if (outcome.aborted) {
-    auto& aborted = data.aborted_transactions.emplace();
-    for (const auto& txn : *outcome.aborted) {
-      auto& entry = aborted.emplace_back();
-      entry.producer_id = txn.producer_id;
-      entry.first_offset = txn.first_offset;
-    }
-  }
-  data.records = std::move(outcome.records);
-}
-
-// Reads the partitions of one loop; stops reading, not answering, when the limit is reached.
-rt::Task<std::vector<ReadItem>> read_here(Shard& shard, std::vector<ReadItem> items, Terms terms) {
-  std::size_t left = terms.bytes_max;
-  for (ReadItem& item : items) {
-    item.data.partition_index = item.id.partition;
-    Partition* partition = shard.partitions().find(item.id);
-    if (partition == nullptr) {
-      fail(item.data, wire::ErrorCode::kNotLeaderOrFollower);
-      continue;
-    }
-    const std::size_t asked =
-        item.target.bytes_max > 0 ? static_cast<std::size_t>(item.target.bytes_max) : 0;
-    ReadOutcome outcome = co_await partition->read(
-        {.position = {.fetch_offset = item.target.fetch_offset,
-                      .current_leader_epoch = item.target.current_leader_epoch,
-                      .last_fetched_epoch = item.target.last_fetched_epoch,
-                      .replica = terms.replica,
-                      .leader_only = true,
-                      .isolation = terms.committed ? replica::Isolation::kCommitted
-                                                   : replica::Isolation::kHighWatermark},
-         .bytes_max = std::min(asked, left),
-         // A batch larger than the limits is still served when nothing else is (KIP-74).
-         .at_least_one_batch = terms.nothing_read});
-    const std::size_t size = outcome.records.size();
-    terms.nothing_read = terms.nothing_read && size == 0;
-    left -= std::min(left, size);
-    shard.count_fetched(size);
-    fill(item.data, outcome);
-  }
-  co_return items;
-}
-
-struct WatchItem {
-  base::TopicIdPartition id;
-  base::Offset fetch_offset;
-};
-
-// One long poll over several loops: whoever sees something first ends it for all.
-struct Poll {
-  explicit Poll(std::size_t loops) : events(loops) {}
-  std::vector<rt::TimedEvent*> events;  // slot i belongs to loop i
-};
-
-rt::Task<bool> watch_here(Shard& shard, std::vector<WatchItem> items, base::Instant deadline,
-                          std::shared_ptr<Poll> poll, bool committed) {
-  rt::TimedEvent event(shard.loop(), deadline);
-  std::deque<FetchWatch> watches;
-  for (const WatchItem& item : items) {
-    Partition* partition = shard.partitions().find(item.id);
-    // What moved between the read and the watch would be missed otherwise.
-    const bool gone = partition == nullptr || partition->replica() == nullptr;
-    if (gone || partition->readable_end(committed) > item.fetch_offset) co_return true;
-    partition->watch(watches.emplace_back(event));
-  }
-  const std::size_t index = shard.loop().index();
-  poll->events[index] = &event;
-  co_await event.wait();
-  poll->events[index] = nullptr;
-  co_return event.happened();
-}
-
-rt::Task<> end_poll_here(Shard& shard, std::shared_ptr<Poll> poll) {
-  rt::TimedEvent* event = poll->events[shard.loop().index()];
-  if (event != nullptr) event->set();
+rt::Task<> end_here(Shard& shard, std::shared_ptr<FetchPoll> poll) {
+  poll->end(shard.loop().index());
   co_return;
 }
 
@@ -156,162 +49,141 @@ class FetchOperation {
  public:
   FetchOperation(Shard& shard, const RequestContext& context, const wire::FetchRequest& request,
                  FetchPlan plan)
-      : shard_(shard),
-        by_id_(context.api_version >= kFetchTopicIdVersion),
-        plan_(std::move(plan)),
-        deadline_(shard.loop().now() + std::max(request.max_wait_ms, base::Milliseconds32(0))) {
+      : shard_(shard), token_(context.peer_gone), plan_(std::move(plan)), first_(shard.loop()) {
     const auto max_of_config = static_cast<std::size_t>(shard.broker().config().fetch.bytes_max);
-    terms_.bytes_max =
-        std::min(static_cast<std::size_t>(std::max(request.max_bytes, 0)), max_of_config);
-    terms_.bytes_min = static_cast<std::size_t>(std::max(request.min_bytes, 0));
-    terms_.committed = request.isolation_level == kReadCommitted;
+    bytes_max_ = std::min(static_cast<std::size_t>(std::max(request.max_bytes, 0)), max_of_config);
+    bytes_min_ = std::min(static_cast<std::size_t>(std::max(request.min_bytes, 0)), bytes_max_);
+    committed_ = request.isolation_level == kReadCommitted;
     const ImagePtr image = shard.image();
-    for (FetchTarget& target : plan_.targets) resolve(*image, context, target);
+    items_.reserve(plan_.targets.size());
+    bool failed = false;
+    for (const FetchTarget& target : plan_.targets) {
+      failed = !resolve(*image, context, target) || failed;
+    }
+    const auto wait = std::max(request.max_wait_ms, base::Milliseconds32(0));
+    deadline_ = failed ? shard.loop().now() : shard.loop().now() + wait;
   }
 
   rt::Task<> run() {
-    co_await read_all();
-    while (!enough() && shard_.loop().now() < deadline_) {
-      if (!co_await wait_for_news()) break;
-      co_await read_all();
+    if (groups_.empty()) co_return;
+    auto poll = std::make_shared<FetchPoll>(shard_.broker().shard_count(), bytes_min_);
+    if (groups_.size() == 1 && groups_.front().loop == shard_.loop().index()) {
+      Group& group = groups_.front();
+      keep(co_await fetch_here(shard_, std::move(group.items), terms_of(group), poll, token_));
+      co_return;
     }
+    rt::Scope scope(shard_.loop());
+    for (Group& group : groups_) scope.spawn(fetch_on(group, poll));
+    co_await first_.wait(token_);
+    for (const Group& group : groups_) {
+      if (!group.answered) scope.spawn(end_on(group.loop, poll));
+    }
+    co_await scope.join();
   }
 
   [[nodiscard]] const FetchPlan& plan() const { return plan_; }
   [[nodiscard]] std::vector<Item>& items() { return items_; }
 
  private:
-  void resolve(const metadata::Image& image, const RequestContext& context, FetchTarget& target) {
+  // False when the item's answer is an error already.
+  bool resolve(const metadata::Image& image, const RequestContext& context,
+               const FetchTarget& target) {
     Item& item = items_.emplace_back();
-    item.target = target;
     item.topic = target.topic;
+    item.topic_id = target.topic_id;
     item.data.partition_index = target.partition;
-    const FoundTopic found = find_topic(image, target.topic, target.topic_id, by_id_);
-    if (found.topic == nullptr) return fail(item.data, found.error);
+    const auto refuse = [&item](wire::ErrorCode error) {
+      set_error(item.data, error);
+      return false;
+    };
+    const FoundTopic found = find_topic(image, target.topic, target.topic_id,
+                                        context.api_version >= kFetchTopicIdVersion);
+    if (found.topic == nullptr) return refuse(found.error);
     if (!shard_.authorizer().authorize(context, Operation::kRead, ResourceType::kTopic,
                                        found.topic->name.view())) {
-      return fail(item.data, wire::ErrorCode::kTopicAuthorizationFailed);
+      return refuse(wire::ErrorCode::kTopicAuthorizationFailed);
     }
     const metadata::Partition* partition = found.topic->partitions.find(target.partition);
-    if (partition == nullptr) return fail(item.data, wire::ErrorCode::kUnknownTopicOrPartition);
-    item.id = {.topic_id = found.topic->id, .partition = target.partition};
-    const Route route =
-        route_of(*partition, item.id, shard_.node_id(), shard_.broker().shard_count());
+    if (partition == nullptr) return refuse(wire::ErrorCode::kUnknownTopicOrPartition);
+    const base::TopicIdPartition id{.topic_id = found.topic->id, .partition = target.partition};
+    const Route route = route_of(*partition, id, shard_.node_id(), shard_.broker().shard_count());
     if (const auto* here = std::get_if<LoopRoute>(&route)) {
-      item.loop = here->loop;
-      return;
+      add_to_group(here->loop, target, id);
+      return true;
     }
-    fail(item.data, wire::ErrorCode::kNotLeaderOrFollower);
     item.data.current_leader.leader_id = partition->leader;
     item.data.current_leader.leader_epoch = partition->leader_epoch;
+    return refuse(wire::ErrorCode::kNotLeaderOrFollower);
   }
 
-  // Enough bytes, or something the client must hear of now.
-  [[nodiscard]] bool enough() const {
-    std::size_t bytes = 0;
-    for (const Item& item : items_) {
-      if (item.data.error_code != wire::ErrorCode::kNone) return true;
-      if (item.data.diverging_epoch.epoch != base::kNoLeaderEpoch) return true;
-      if (item.data.records) bytes += item.data.records->size();
-    }
-    return items_.empty() || bytes >= terms_.bytes_min || bytes >= terms_.bytes_max;
+  void add_to_group(std::size_t loop, const FetchTarget& target, const base::TopicIdPartition& id) {
+    auto group = std::ranges::find(groups_, loop, &Group::loop);
+    if (group == groups_.end()) group = groups_.insert(group, {.loop = loop});
+    const auto asked = static_cast<std::size_t>(std::max(target.bytes_max, 0));
+    group->bytes_asked += asked;
+    bytes_asked_ += asked;
+    group->items.push_back({.position = items_.size() - 1,
+                            .id = id,
+                            .current_leader_epoch = target.current_leader_epoch,
+                            .last_fetched_epoch = target.last_fetched_epoch,
+                            .next_offset = target.fetch_offset,
+                            .bytes_left = asked});
   }
 
-  // Loops in the order in which the request first names one of their partitions.
-  [[nodiscard]] std::vector<std::size_t> loops_in_order() const {
-    std::vector<std::size_t> order;
-    for (const Item& item : items_) {
-      if (item.loop && std::ranges::find(order, *item.loop) == order.end()) {
-        order.push_back(*item.loop);
-      }
+  // All loops read at the same time. When the limit of the whole answer is less than what the
+  // partitions may bring together, each loop gets its part of it.
+  [[nodiscard]] FetchTerms terms_of(const Group& group) const {
+    std::size_t bytes_max = bytes_max_;
+    if (bytes_asked_ > bytes_max_) {
+      const double part =
+          static_cast<double>(group.bytes_asked) / static_cast<double>(bytes_asked_);
+      bytes_max = static_cast<std::size_t>(static_cast<double>(bytes_max_) * part);
     }
-    return order;
+    return {.deadline = deadline_, .bytes_max = bytes_max, .committed = committed_};
   }
 
-  rt::Task<> read_all() {
-    Terms terms = terms_;
-    for (const std::size_t loop : loops_in_order()) {
-      std::vector<ReadItem> asked;
-      for (std::size_t i = 0; i < items_.size(); ++i) {
-        if (items_[i].loop != loop) continue;
-        asked.push_back(
-            {.position = i, .target = items_[i].target, .id = items_[i].id, .data = {}});
-      }
-      Shard& target = shard_.broker().shard(loop);
-      auto read = co_await rt::call(shard_.loop(), target.loop(),
-                                    read_here(target, std::move(asked), terms));
-      for (ReadItem& item : read) {
-        const std::size_t size = item.data.records ? item.data.records->size() : 0;
-        terms.bytes_max -= std::min(terms.bytes_max, size);
-        terms.nothing_read = terms.nothing_read && size == 0;
-        items_[item.position].data = std::move(item.data);
-      }
-    }
+  rt::Task<> fetch_on(Group& group, std::shared_ptr<FetchPoll> poll) {
+    Shard& target = shard_.broker().shard(group.loop);
+    const rt::StopToken token = &target == &shard_ ? token_ : rt::StopToken{};
+    keep(co_await rt::call(
+        shard_.loop(), target.loop(),
+        fetch_here(target, std::move(group.items), terms_of(group), std::move(poll), token)));
+    group.answered = true;
+    first_.set();
   }
 
-  // False when the time is up.
-  rt::Task<bool> wait_for_news() {
-    auto poll = std::make_shared<Poll>(shard_.broker().shard_count());
-    const std::vector<std::size_t> loops = loops_in_order();
-    if (loops.size() == 1) {
-      Shard& target = shard_.broker().shard(loops.front());
-      co_return co_await rt::call(
-          shard_.loop(), target.loop(),
-          watch_here(target, watched_on(loops.front()), deadline_, poll, terms_.committed));
-    }
-    rt::Scope scope(shard_.loop());
-    rt::Event first(shard_.loop());
-    bool news = false;
-    for (const std::size_t loop : loops) scope.spawn(watch_one(loop, poll, first, news));
-    co_await first.wait();
-    for (const std::size_t loop : loops) {
-      Shard& target = shard_.broker().shard(loop);
-      co_await rt::call(shard_.loop(), target.loop(), end_poll_here(target, poll));
-    }
-    co_await scope.join();
-    co_return news;
-  }
-
-  rt::Task<> watch_one(std::size_t loop, std::shared_ptr<Poll> poll, rt::Event& first, bool& news) {
+  rt::Task<> end_on(std::size_t loop, std::shared_ptr<FetchPoll> poll) {
     Shard& target = shard_.broker().shard(loop);
-    const bool happened =
-        co_await rt::call(shard_.loop(), target.loop(),
-                          watch_here(target, watched_on(loop), deadline_, poll, terms_.committed));
-    // What a loop says after the first one was only told so.
-    if (!first.is_set()) news = happened;
-    first.set();
+    co_await rt::call(shard_.loop(), target.loop(), end_here(target, std::move(poll)));
   }
 
-  [[nodiscard]] std::vector<WatchItem> watched_on(std::size_t loop) const {
-    std::vector<WatchItem> watched;
-    for (const Item& item : items_) {
-      if (item.loop != loop) continue;
-      // Where the data already read ends: only what lies beyond is news.
-      watched.push_back({.id = item.id, .fetch_offset = end_of(item)});
+  void keep(std::vector<FetchItem> items) {
+    for (FetchItem& item : items) {
+      item.data.partition_index = item.id.partition;
+      items_[item.position].data = std::move(item.data);
     }
-    return watched;
-  }
-
-  [[nodiscard]] static base::Offset end_of(const Item& item) {
-    if (!item.data.records || item.data.records->empty()) return item.target.fetch_offset;
-    return std::max(item.target.fetch_offset, item.data.high_watermark);
   }
 
   Shard& shard_;
-  bool by_id_;
+  rt::StopToken token_;  // the client has left
   FetchPlan plan_;
   base::Instant deadline_;
-  Terms terms_;
+  std::size_t bytes_max_ = 0;
+  std::size_t bytes_min_ = 0;
+  std::size_t bytes_asked_ = 0;
+  bool committed_ = false;
   std::vector<Item> items_;
+  std::vector<Group> groups_;  // in the order in which the request first names one of their items
+  rt::Event first_;            // a loop has answered
 };
 
 // Consecutive partitions of one topic share an entry.
 void add_to(wire::FetchResponse& response, const Item& item, PartitionData data) {
   auto* last = response.responses.empty() ? nullptr : &response.responses.back();
-  if (last == nullptr || last->topic != item.topic || last->topic_id != item.target.topic_id) {
+  if (last == nullptr || last->topic != item.topic || last->topic_id != item.topic_id) {
     last = &response.responses.emplace_back();
     last->topic = item.topic;
-    last->topic_id = item.target.topic_id;
+    last->topic_id = item.topic_id;
   }
   last->partitions.push_back(std::move(data));
 }
@@ -326,8 +198,7 @@ wire::FetchResponse response_of(Shard& shard, const RequestContext& context,
   for (Item& item : operation.items()) {
     if (context.api_version < kCurrentLeaderVersion) item.data.current_leader = {};
     hints.add(item.data.current_leader.leader_id);
-    const bool news =
-        session == nullptr || session->is_news(item.topic, item.target.topic_id, item.data);
+    const bool news = session == nullptr || session->is_news(item.topic, item.topic_id, item.data);
     if (news) add_to(response, item, std::move(item.data));
   }
   response.session_id = incremental;

@@ -6,6 +6,7 @@
 #include "broker/handlers/handlers.h"
 #include "broker/shard.h"
 #include "rt/call.h"
+#include "rt/sleep.h"
 #include "wire/default_principal_data.h"
 #include "wire/envelope_request.h"
 #include "wire/envelope_response.h"
@@ -38,12 +39,28 @@ base::SharedBytes address_bytes(const rt::Endpoint& peer) {
 
 using Enveloped = client::ClientResult<wire::EnvelopeResponse>;
 
+constexpr base::Duration kRetryPause = std::chrono::milliseconds(50);
+
+// While the quorum changes its leader there is nobody to ask, or the wrong one: again, until the
+// client would not wait any longer.
+bool ask_again(const Broker& broker, const Enveloped& answer, base::Instant deadline) {
+  const bool nobody = !answer || answer->error_code == wire::ErrorCode::kNotController;
+  return nobody && broker.serving() && broker.loop0().now() + kRetryPause < deadline;
+}
+
 rt::Task<Enveloped> ask_controller(Broker& broker, wire::EnvelopeRequest request) {
-  auto answer =
-      co_await broker.controller_channel().call<wire::EnvelopeResponse>(std::move(request));
-  // A client that has created a topic finds it here at once.
-  co_await broker.publisher().wait_applied();
-  co_return answer;
+  const base::Instant deadline = broker.loop0().now() + broker.config().network.request_timeout;
+  for (;;) {
+    auto answer = co_await broker.controller_channel().call<wire::EnvelopeResponse>(request);
+    if (ask_again(broker, answer, deadline)) {
+      co_await broker.controller_channel().close();
+      co_await rt::sleep_for(broker.loop0(), kRetryPause);
+      continue;
+    }
+    // A client that has created a topic finds it here at once.
+    co_await broker.publisher().wait_applied();
+    co_return answer;
+  }
 }
 
 }  // namespace

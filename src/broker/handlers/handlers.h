@@ -1,7 +1,7 @@
 // The handlers, one function an API, each in the file of its subject. They run on the loop of the
 // connection; what belongs to another loop is asked with rt::call. Handlers on the broker listener
 // that need the controller forward the request as it came (forward.cc); handlers on the controller
-// listener run on loop 0 through ControllerNode.
+// listener run on loop 0, in ControllerDriver and RaftDriver.
 #pragma once
 
 #include "broker/api.h"

@@ -1,5 +1,7 @@
 // DescribeLogDirs: sizes of the logs by data directory, and the space of its disk.
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -11,35 +13,26 @@
 namespace moldau::broker {
 namespace {
 
-struct LogSize {
-  base::DirectoryId directory;
-  base::TopicName topic;
-  base::PartitionIndex partition;
-  std::uint64_t bytes = 0;
-};
+using storage::LogSize;
 
 rt::Task<std::vector<LogSize>> sizes_here(Shard& shard) {
-  std::vector<LogSize> sizes;
-  shard.partitions().for_each([&](Partition& partition) {
-    const storage::Log* log = partition.log();
-    if (log == nullptr) return;
-    sizes.push_back({.directory = log->directory_id(),
-                     .topic = partition.topic(),
-                     .partition = partition.id().partition,
-                     .bytes = log->describe().size_bytes});
-  });
-  co_return sizes;
+  co_return co_await shard.log_store().sizes();
 }
 
 struct DirectoryState {
   base::DirectoryId id;
   std::string path;
-  rt::DiskSpace space;
+  std::optional<rt::DiskSpace> space;  // nothing when the system does not tell
 };
+
+constexpr std::int64_t kUnknownBytes = -1;
 
 rt::Task<std::vector<DirectoryState>> directories(Broker& broker) {
   std::vector<DirectoryState> states;
+  const auto& data_dirs = broker.config().log.dirs;
   for (const auto& directory : broker.storage().directories()) {
+    // One that holds the metadata log alone has no topics' logs.
+    if (std::ranges::find(data_dirs, directory->path()) == data_dirs.end()) continue;
     auto& state = states.emplace_back();
     state.id = directory->id();
     state.path = directory->path();
@@ -60,7 +53,7 @@ class Filter {
     }
   }
   [[nodiscard]] bool wants(const LogSize& log) const {
-    return all_ || wanted_.contains({log.topic, log.partition});
+    return all_ || wanted_.contains(log.partition);
   }
 
  private:
@@ -89,14 +82,17 @@ rt::Task<wire::DescribeLogDirsResponse> handle_describe_log_dirs(
       logs;
   for (const auto& sizes : co_await calls) {
     for (const LogSize& log : sizes) {
-      if (filter.wants(log)) logs[log.directory][log.topic][log.partition] = log;
+      if (!filter.wants(log)) continue;
+      logs[log.directory][log.partition.topic][log.partition.partition] = log;
     }
   }
   for (const DirectoryState& state : states) {
     auto& result = response.results.emplace_back();
     result.log_dir = state.path;
-    result.total_bytes = static_cast<std::int64_t>(state.space.total_bytes);
-    result.usable_bytes = static_cast<std::int64_t>(state.space.free_bytes);
+    result.total_bytes =
+        state.space ? static_cast<std::int64_t>(state.space->total_bytes) : kUnknownBytes;
+    result.usable_bytes =
+        state.space ? static_cast<std::int64_t>(state.space->free_bytes) : kUnknownBytes;
     for (const auto& [name, partitions] : logs[state.id]) {
       auto& topic = result.topics.emplace_back();
       topic.name = name;

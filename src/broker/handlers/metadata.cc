@@ -21,6 +21,11 @@ constexpr std::int32_t kTopicOperations =
 constexpr std::int32_t kClusterOperations =
     (1 << 5) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 11) | (1 << 12);
 
+// The listener's absence became an error of its own in this version.
+constexpr std::int16_t kListenerNotFoundVersion = 6;
+// In these versions a topic has a place for its id and can only be asked for by name.
+constexpr std::int16_t kNamesOnlyUntil = 11;
+
 std::int32_t allowed_operations(const Shard& shard, const RequestContext& context,
                                 ResourceType type, std::string_view name, std::int32_t all) {
   std::int32_t allowed = 0;
@@ -32,6 +37,14 @@ std::int32_t allowed_operations(const Shard& shard, const RequestContext& contex
     }
   }
   return allowed;
+}
+
+std::int32_t cluster_operations(const Shard& shard, const RequestContext& context) {
+  const bool may_see = shard.authorizer().authorize(context, Operation::kDescribe,
+                                                    ResourceType::kCluster, kClusterResource);
+  return may_see ? allowed_operations(shard, context, ResourceType::kCluster, kClusterResource,
+                                      kClusterOperations)
+                 : 0;
 }
 
 bool is_online(const metadata::Image& image, base::BrokerId id) {
@@ -91,9 +104,12 @@ class MetadataAnswer {
 
   // Names that do not exist are left in `missing`.
   wire::MetadataResponse asked_topics(std::set<base::TopicName>& missing) {
+    // One answer for each: copies of an id or a name would make a small request a huge answer.
     std::set<base::TopicName> seen;
+    std::set<base::TopicId> seen_ids;
     for (const auto& asked : *request_.topics) {
       const bool by_id = !asked.topic_id.is_zero();
+      if (by_id && !seen_ids.insert(asked.topic_id).second) continue;
       if (!by_id && (!asked.name || !seen.insert(*asked.name).second)) continue;
       const metadata::Topic* topic =
           by_id ? image_->topic(asked.topic_id) : image_->topic(asked.name->view());
@@ -146,7 +162,12 @@ class MetadataAnswer {
     entry.is_internal = is_internal_topic(topic.name.view());
     entry.partitions.reserve(topic.partitions.size());
     for (const auto& [index, partition] : topic.partitions) {
-      describe(*image_, context_.listener->name, index, partition, entry.partitions.emplace_back());
+      auto& described = entry.partitions.emplace_back();
+      describe(*image_, context_.listener->name, index, partition, described);
+      if (described.error_code == wire::ErrorCode::kListenerNotFound &&
+          context_.api_version < kListenerNotFoundVersion) {
+        described.error_code = wire::ErrorCode::kLeaderNotAvailable;
+      }
     }
     if (request_.include_topic_authorized_operations) {
       entry.topic_authorized_operations = allowed_operations(shard_, context_, ResourceType::kTopic,
@@ -168,8 +189,7 @@ class MetadataAnswer {
     }
     response_.cluster_id = shard_.broker().cluster_id();
     if (request_.include_cluster_authorized_operations) {
-      response_.cluster_authorized_operations = allowed_operations(
-          shard_, context_, ResourceType::kCluster, kClusterResource, kClusterOperations);
+      response_.cluster_authorized_operations = cluster_operations(shard_, context_);
     }
     return std::move(response_);
   }
@@ -186,6 +206,48 @@ bool wants_all(const wire::MetadataRequest& request, std::int16_t version) {
   return !request.topics || (version == 0 && request.topics->empty());
 }
 
+bool is_valid(const wire::MetadataRequest& request, std::int16_t version) {
+  if (version > kNamesOnlyUntil) return true;
+  return std::ranges::all_of(*request.topics, [](const auto& topic) {
+    return topic.name.has_value() && topic.topic_id.is_zero();
+  });
+}
+
+wire::MetadataResponse refuse_topics(const wire::MetadataRequest& request) {
+  wire::MetadataResponse response;
+  for (const auto& asked : *request.topics) {
+    auto& entry = response.topics.emplace_back();
+    entry.error_code = wire::ErrorCode::kInvalidRequest;
+    entry.name = asked.name.value_or(base::TopicName());
+    entry.topic_id = asked.topic_id;
+  }
+  return response;
+}
+
+// Which of the missing topics come into being by being asked for. Internal topics do not: with one
+// partition and no compaction a later version, or Apache Kafka, would find them useless.
+std::set<base::TopicName> creatable(const Shard& shard, const RequestContext& context,
+                                    const std::set<base::TopicName>& missing,
+                                    std::map<base::TopicName, wire::ErrorCode>& failed) {
+  std::set<base::TopicName> names;
+  const Authorizer& authorizer = shard.authorizer();
+  const bool may_create_all =
+      authorizer.authorize(context, Operation::kCreate, ResourceType::kCluster, kClusterResource);
+  for (const base::TopicName& name : missing) {
+    const bool may_create =
+        may_create_all ||
+        authorizer.authorize(context, Operation::kCreate, ResourceType::kTopic, name.view());
+    if (!may_create) {
+      failed.emplace(name, wire::ErrorCode::kTopicAuthorizationFailed);
+    } else if (is_internal_topic(name.view())) {
+      failed.emplace(name, wire::ErrorCode::kUnknownTopicOrPartition);
+    } else {
+      names.insert(name);
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 rt::Task<wire::MetadataResponse> handle_metadata(Shard& shard, RequestContext context,
@@ -195,12 +257,15 @@ rt::Task<wire::MetadataResponse> handle_metadata(Shard& shard, RequestContext co
     request.topics.reset();
     co_return now.all_topics();
   }
+  if (!is_valid(request, context.api_version)) co_return refuse_topics(request);
   std::set<base::TopicName> missing;
   wire::MetadataResponse response = now.asked_topics(missing);
   const bool create = !missing.empty() && request.allow_auto_topic_creation &&
                       shard.broker().config().topics.auto_create;
   if (!create) co_return response;
-  const auto failed = co_await auto_create_topics(shard, std::move(missing));
+  std::map<base::TopicName, wire::ErrorCode> failed;
+  auto names = creatable(shard, context, missing, failed);
+  if (!names.empty()) failed.merge(co_await auto_create_topics(shard, std::move(names)));
   std::set<base::TopicName> still_missing;
   MetadataAnswer later(shard, context, request, shard.image());
   response = later.asked_topics(still_missing);
@@ -236,11 +301,29 @@ std::vector<base::TopicName> topics_from_cursor(
   return ordered;
 }
 
+// A cursor goes on where an answer to the same list ended.
+bool is_valid(const wire::DescribeTopicPartitionsRequest& request) {
+  if (!request.cursor) return true;
+  const bool listed =
+      request.topics.empty() || std::ranges::any_of(request.topics, [&](const auto& topic) {
+        return topic.name == request.cursor->topic_name;
+      });
+  return listed && request.cursor->partition_index >= base::PartitionIndex(0);
+}
+
 }  // namespace
 
 rt::Task<wire::DescribeTopicPartitionsResponse> handle_describe_topic_partitions(
     Shard& shard, RequestContext context, wire::DescribeTopicPartitionsRequest request) {
   wire::DescribeTopicPartitionsResponse response;
+  if (!is_valid(request)) {
+    for (const auto& topic : request.topics) {
+      auto& entry = response.topics.emplace_back();
+      entry.name = topic.name;
+      entry.error_code = wire::ErrorCode::kInvalidRequest;
+    }
+    co_return response;
+  }
   const ImagePtr image = shard.image();
   const std::int32_t limit_of_config = shard.broker().config().fetch.partitions_in_request_max;
   auto left = std::max(1, std::min(request.response_partition_limit, limit_of_config));
@@ -312,17 +395,19 @@ rt::Task<wire::DescribeClusterResponse> handle_describe_cluster(
   wire::DescribeClusterResponse response;
   const bool for_controllers = context.listener->kind == ListenerKind::kController;
   const std::int8_t here = for_controllers ? kControllerEndpoints : kBrokerEndpoints;
-  response.endpoint_type = here;
   if (request.endpoint_type != here) {
     const bool known =
         request.endpoint_type == kBrokerEndpoints || request.endpoint_type == kControllerEndpoints;
-    response.error_code = known ? wire::ErrorCode::kMismatchedEndpointType
-                                : wire::ErrorCode::kUnsupportedEndpointType;
+    // Version 0 has neither the types nor their errors.
+    response.error_code = context.api_version == 0 ? wire::ErrorCode::kInvalidRequest
+                          : known                  ? wire::ErrorCode::kMismatchedEndpointType
+                                                   : wire::ErrorCode::kUnsupportedEndpointType;
     response.error_message =
         "The request was sent to an endpoint of the wrong type: this one is for " +
         std::string(for_controllers ? "controllers." : "brokers.");
     co_return response;
   }
+  response.endpoint_type = here;
   const ImagePtr image = shard.image();
   response.cluster_id = shard.broker().cluster_id();
   const std::string& listener = context.listener->name;
@@ -330,6 +415,10 @@ rt::Task<wire::DescribeClusterResponse> handle_describe_cluster(
     for (const auto& [id, node] : image->controllers()) add_node(response, node, listener);
     response.controller_id =
         co_await rt::call(shard.loop(), shard.broker().loop0(), active_controller(shard.broker()));
+    const bool listed = std::ranges::any_of(response.brokers, [&](const auto& node) {
+      return node.broker_id == response.controller_id;
+    });
+    if (!listed) response.controller_id = base::kNoBroker;
   } else {
     for (const auto& [id, node] : image->brokers()) {
       if (node.fenced && !request.include_fenced_brokers) continue;
@@ -342,8 +431,7 @@ rt::Task<wire::DescribeClusterResponse> handle_describe_cluster(
     }
   }
   if (request.include_cluster_authorized_operations) {
-    response.cluster_authorized_operations = allowed_operations(
-        shard, context, ResourceType::kCluster, kClusterResource, kClusterOperations);
+    response.cluster_authorized_operations = cluster_operations(shard, context);
   }
   co_return response;
 }

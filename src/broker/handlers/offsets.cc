@@ -161,13 +161,17 @@ rt::Task<wire::ListOffsetsResponse> handle_list_offsets(Shard& shard, RequestCon
 rt::Task<wire::OffsetForLeaderEpochResponse> handle_offset_for_leader_epoch(
     Shard& shard, RequestContext context, wire::OffsetForLeaderEpochRequest request) {
   wire::OffsetForLeaderEpochResponse response;
+  // Followers ask for all topics.
+  const bool for_brokers = shard.authorizer().authorize(context, Operation::kClusterAction,
+                                                        ResourceType::kCluster, kClusterResource);
   const ImagePtr image = shard.image();
   for (const auto& topic : request.topics) {
     auto& answered = response.topics.emplace_back();
     answered.topic = topic.topic;
     const FoundTopic found = find_topic(*image, topic.topic, {}, false);
-    const bool allowed = shard.authorizer().authorize(context, Operation::kDescribe,
-                                                      ResourceType::kTopic, topic.topic.view());
+    const bool allowed =
+        for_brokers || shard.authorizer().authorize(context, Operation::kDescribe,
+                                                    ResourceType::kTopic, topic.topic.view());
     for (const auto& asked : topic.partitions) {
       auto& end = answered.partitions.emplace_back();
       end.partition = asked.partition;

@@ -2,7 +2,7 @@
 // is as safe as acks asks for. What is refused is refused per partition, in Kafka's order of
 // checks.
 #include <algorithm>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -13,6 +13,7 @@
 #include "broker/shard.h"
 #include "broker/topic_lookup.h"
 #include "rt/call_all.h"
+#include "rt/scope.h"
 #include "wire/produce_request.h"
 #include "wire/produce_response.h"
 
@@ -33,39 +34,106 @@ struct Item {
   ProduceOutcome outcome;
 };
 
-// Keeps the partition from being removed while its ticket is not used.
-struct Place {
-  std::optional<Partition::Use> use;
-  Partition* partition = nullptr;
-  std::uint64_t ticket = 0;
+rt::Task<> validate_ahead(Partition& partition, base::SharedBytes records, ProduceTerms terms,
+                          ValidationAhead& ahead) {
+  ahead.result.emplace(co_await partition.validate(std::move(records), terms));
+  ahead.done.set();
+}
+
+// The partitions of one request on one loop, from the tickets to the answers.
+class LoopProduce {
+ public:
+  LoopProduce(Shard& shard, std::vector<Item>& items, const ProduceTerms& terms)
+      : shard_(shard),
+        items_(items),
+        terms_(terms),
+        wait_(shard.loop()),
+        parked_(items.size()),
+        places_(items.size()),
+        validating_(shard.loop()) {
+    terms_.arrived = shard.loop().wall_now();
+  }
+
+  rt::Task<> run() {
+    for (std::size_t i = 0; i < items_.size(); ++i) take_place(i);
+    bool waits = false;
+    for (std::size_t i = 0; i < items_.size(); ++i) waits = !produce_now(i) || waits;
+    if (waits) co_await produce_the_others();
+    while (wait_.parked > 0) {
+      wait_.done.reset();
+      co_await wait_.done.wait();
+    }
+  }
+
+ private:
+  // Keeps the partition from being removed while its ticket is not used.
+  struct Place {
+    std::optional<Partition::Use> use;
+    Partition* partition = nullptr;
+    std::uint64_t ticket = 0;
+    std::unique_ptr<ValidationAhead> ahead;
+  };
+
+  void take_place(std::size_t i) {
+    Partition* partition = shard_.partitions().find(items_[i].id);
+    if (partition == nullptr) {
+      items_[i].outcome.error = wire::ErrorCode::kNotLeaderOrFollower;
+      return;
+    }
+    parked_[i] = {.wait = &wait_, .outcome = &items_[i].outcome};
+    places_[i].use.emplace(*partition);
+    places_[i].partition = partition;
+    places_[i].ticket = partition->take_append_ticket();
+  }
+
+  void leave(Place& place) {
+    place.use.reset();
+    place.partition = nullptr;
+  }
+
+  // What needs not wait is done before anything waits, and what is packed begins to be unpacked,
+  // all of it at the same time: it is appended in the order of the tickets whenever it is done.
+  bool produce_now(std::size_t i) {
+    Place& place = places_[i];
+    if (place.partition == nullptr) return true;
+    base::SharedBytes& records = items_[i].records;
+    if (place.partition->try_produce(place.ticket, records, terms_, parked_[i])) {
+      records = {};
+      leave(place);
+      return true;
+    }
+    if (place.partition->validates_off_loop(records)) {
+      place.ahead = std::make_unique<ValidationAhead>(shard_.loop());
+      validating_.spawn(validate_ahead(*place.partition, std::move(records), terms_, *place.ahead));
+    }
+    return false;
+  }
+
+  rt::Task<> produce_the_others() {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      Place& place = places_[i];
+      if (place.partition == nullptr) continue;
+      co_await place.partition->produce(
+          place.ticket, {.records = std::move(items_[i].records), .ahead = place.ahead.get()},
+          terms_, parked_[i]);
+      leave(place);
+    }
+    co_await validating_.join();
+  }
+
+  Shard& shard_;
+  std::vector<Item>& items_;
+  ProduceTerms terms_;
+  ProduceWait wait_;
+  std::vector<ParkedProduce> parked_;
+  std::vector<Place> places_;
+  rt::Scope validating_;  // last: its frames use the members above
 };
 
 rt::Task<std::vector<Item>> produce_here(Shard& shard, std::vector<Item> items,
                                          ProduceTerms terms) {
-  ProduceWait wait(shard.loop());
-  std::vector<ParkedProduce> parked(items.size());
-  std::deque<Place> places(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Partition* partition = shard.partitions().find(items[i].id);
-    if (partition == nullptr) {
-      items[i].outcome.error = wire::ErrorCode::kNotLeaderOrFollower;
-      continue;
-    }
-    parked[i] = {.wait = &wait, .outcome = &items[i].outcome};
-    places[i].use.emplace(*partition);
-    places[i].partition = partition;
-    places[i].ticket = partition->take_append_ticket();
-  }
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (places[i].partition == nullptr) continue;
-    co_await places[i].partition->produce(places[i].ticket, std::move(items[i].records), terms,
-                                          parked[i]);
-    places[i].use.reset();
-  }
-  while (wait.parked > 0) {
-    wait.done.reset();
-    co_await wait.done.wait();
-  }
+  LoopProduce produce(shard, items, terms);
+  co_await produce.run();
   co_return items;
 }
 
@@ -95,6 +163,10 @@ class Plan {
   Plan(Shard& shard, const RequestContext& context, const wire::ProduceRequest& request)
       : shard_(shard), by_loop_(shard.broker().shard_count()) {
     const ImagePtr image = shard.image();
+    std::size_t partitions = 0;
+    for (const auto& topic : request.topic_data) partitions += topic.partition_data.size();
+    outcomes_.reserve(partitions);
+    for (auto& items : by_loop_) items.reserve(partitions / by_loop_.size() + 1);
     for (const auto& topic : request.topic_data) {
       const FoundTopic found =
           find_topic(*image, topic.name, topic.topic_id, context.api_version >= kTopicIdVersion);
@@ -178,10 +250,12 @@ wire::ProduceResponse response_of(const Shard& shard, const RequestContext& cont
   const ImagePtr image = shard.image();
   LeaderHints hints(*image, context.listener->name);
   std::size_t position = 0;
+  response.responses.reserve(request.topic_data.size());
   for (const auto& topic : request.topic_data) {
     auto& answered = response.responses.emplace_back();
     answered.name = topic.name;
     answered.topic_id = topic.topic_id;
+    answered.partition_responses.reserve(topic.partition_data.size());
     for (const auto& data : topic.partition_data) {
       auto& entry = answered.partition_responses.emplace_back();
       entry.index = data.index;
@@ -199,11 +273,12 @@ wire::ProduceResponse response_of(const Shard& shard, const RequestContext& cont
 rt::Task<Answer> serve_produce(Shard& shard, Request request) {
   wire::ProduceRequest message;
   {
-    wire::Reader in(request.frame.slice(request.body_from));
-    if (!decode(message, request.context.api_version, in) || !in.done()) {
+    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+    if (!decode_body(request, in, message)) {
       co_return refuse_malformed(shard, request.context, in);
     }
   }
+  const std::size_t request_bytes = request.frame.size();
   request.frame = {};  // From here on only the records hold on to it.
   Plan plan(shard, request.context, message);
   for (auto& topic : message.topic_data) {
@@ -217,10 +292,12 @@ rt::Task<Answer> serve_produce(Shard& shard, Request request) {
     const bool failed = std::ranges::any_of(plan.outcomes(), [](const ProduceOutcome& outcome) {
       return outcome.error != wire::ErrorCode::kNone;
     });
-    co_return Answer{.frame = std::nullopt, .close = failed};
+    co_return Answer{.frame = std::nullopt,
+                     .close = failed,
+                     .throttle = throttle_of(shard, request.context, request_bytes)};
   }
-  co_return answer(shard, request.context,
-                   response_of(shard, request.context, message, plan.outcomes()));
+  wire::ProduceResponse response = response_of(shard, request.context, message, plan.outcomes());
+  co_return throttled_answer(shard, request.context, request_bytes, response);
 }
 
 }  // namespace moldau::broker

@@ -53,10 +53,17 @@ rt::Task<wire::InitProducerIdResponse> handle_init_producer_id(
     response.error_code = wire::ErrorCode::kInvalidRequest;
     co_return response;
   }
-  const bool allowed = shard.authorizer().authorize(context, Operation::kIdempotentWrite,
-                                                    ResourceType::kCluster, kClusterResource);
+  const bool allowed =
+      shard.authorizer().authorize(context, Operation::kIdempotentWrite, ResourceType::kCluster,
+                                   kClusterResource) ||
+      shard.authorizer().authorize_any(context, Operation::kWrite, ResourceType::kTopic);
   if (!allowed) {
     response.error_code = wire::ErrorCode::kClusterAuthorizationFailed;
+    co_return response;
+  }
+  if ((request.producer_id == base::kNoProducerId) !=
+      (request.producer_epoch == base::kNoProducerEpoch)) {
+    response.error_code = wire::ErrorCode::kInvalidRequest;
     co_return response;
   }
   const NextId id =

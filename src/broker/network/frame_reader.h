@@ -1,8 +1,10 @@
 // FrameReader cuts a connection's byte stream into Kafka frames: an int32 size and that many bytes.
-// Small frames come out of one receive; a frame that is larger than the staging block is received
-// straight into its own block. A frame over kFrameFirstBytes takes memory as its bytes arrive, so a
-// claimed size alone costs nothing. Sizes are checked as Kafka does (negative, or over
-// socket.request.max.bytes: the connection is closed). One loop.
+// Small frames come out of one receive; what a larger frame has beyond the staging block is
+// received straight into its own block. A frame takes memory as its bytes arrive: the block grows
+// in steps (staging block, kFrameClaimBytes, kFrameFirstBytes, then kFrameGrowth times what is
+// there), and the budget is charged with twice what is there at most. So a claimed size alone costs
+// nothing, and yet few bytes are copied when a block grows. Sizes are checked as Kafka does
+// (negative, or over socket.request.max.bytes: the connection is closed). One loop.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +19,13 @@
 
 namespace moldau::broker {
 
-// A frame gets this much memory at once; what lies beyond follows its bytes.
-inline constexpr std::size_t kFrameFirstBytes = std::size_t{1} << 20;
-inline constexpr std::size_t kFrameStagingBytes = std::size_t{8} << 10;
+inline constexpr std::size_t kFrameStagingBytes = kSmallFrameBytes;
+// What a frame gets when it has filled the staging block: the copy of that stays small beside it.
+inline constexpr std::size_t kFrameClaimBytes = std::size_t{64} << 10;
+// And when it has filled that: a request of Java's default size, 1 MiB with what surrounds its
+// records.
+inline constexpr std::size_t kFrameFirstBytes = (std::size_t{1} << 20) + (std::size_t{64} << 10);
+inline constexpr std::size_t kFrameGrowth = 16;
 
 enum class FrameError : std::uint8_t {
   kClosed,     // the peer closed between two frames
@@ -39,10 +45,17 @@ class FrameReader {
   FrameReader(rt::Connection& connection, FrameBudget& budget, std::size_t frame_bytes_max)
       : connection_(&connection), budget_(&budget), frame_bytes_max_(frame_bytes_max) {}
 
+  // Returns when the next frame begins to arrive, or as next() does when none will. Only for who
+  // wants to know before it wants the frame.
+  rt::Task<std::expected<void, FrameError>> begin();
   // The next frame, empty frames included.
   rt::Task<std::expected<Frame, FrameError>> next(rt::StopToken token);
   // The size that was refused, after kNegative or kOversized.
   [[nodiscard]] std::int32_t refused_size() const { return refused_size_; }
+  // All bytes so far.
+  [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
+  // A frame has begun and it is the peer who has to go on.
+  [[nodiscard]] bool waits_for_peer() const { return in_frame_ && receiving_; }
 
  private:
   [[nodiscard]] base::Bytes staged() const {
@@ -61,6 +74,9 @@ class FrameReader {
   std::size_t staged_from_ = 0;
   std::size_t staged_to_ = 0;
   std::int32_t refused_size_ = 0;
+  std::uint64_t received_bytes_ = 0;
+  bool in_frame_ = false;
+  bool receiving_ = false;
 };
 
 }  // namespace moldau::broker

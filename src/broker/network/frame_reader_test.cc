@@ -118,6 +118,50 @@ TEST(FrameReader, TellsACutFrameFromAClosedConnection) {
   EXPECT_EQ(exchange(1, {whole, whole.slice(0, 2)}).end, FrameError::kCut);
 }
 
+struct Claimed {
+  std::size_t used = 0;  // of the budget
+  std::optional<FrameError> end;
+};
+
+rt::Task<> receive_claimed(rt::Loop& loop, rt::Listener& listener, Claimed& claimed) {
+  auto connection = co_await listener.accept({});
+  FrameBudget budget(loop, std::size_t{64} << 20);
+  FrameReader reader(**connection, budget, std::size_t{100} << 20);
+  rt::Scope scope(loop);
+  const auto read = [](FrameReader& from, Claimed& into) -> rt::Task<> {
+    const auto frame = co_await from.next({});
+    if (!frame) into.end = frame.error();
+  };
+  scope.spawn(read(reader, claimed));
+  co_await rt::sleep_for(loop, 500ms);
+  claimed.used = budget.used();
+  co_await scope.join();
+}
+
+// A claim of 100 MiB costs what has come of it, and what is about to come.
+TEST(FrameReader, AClaimedSizeTakesNothingFromTheBudget) {
+  for (const std::size_t sent : {std::size_t{100}, kFrameFirstBytes + 10, std::size_t{5} << 20}) {
+    sim::Simulation world({.seed = 5});
+    sim::Node& server = world.add_node({});
+    sim::Node& client = world.add_node({});
+    auto listener =
+        sim::run_task(world, server.loop(0), listen_on(server.loop(0), {.host = "", .port = 9092}));
+    base::ByteBuffer bytes;
+    base::store_be(bytes.extend(4).data(), std::int32_t{100 << 20});
+    static_cast<void>(bytes.extend(sent));
+    rt::Scope scope(client.loop(0));
+    scope.spawn(
+        send_all(client.loop(0), {.host = server.address(), .port = 9092}, {bytes.freeze()}));
+    Claimed claimed;
+    sim::run_task(world, server.loop(0), receive_claimed(server.loop(0), *listener, claimed));
+    EXPECT_EQ(claimed.end, FrameError::kCut);
+    EXPECT_LE(claimed.used, std::max(kFrameFirstBytes, 2 * sent)) << sent;
+    // What fits the staging block, which every connection has, is not charged before it is whole.
+    EXPECT_GE(claimed.used, sent > kFrameStagingBytes ? sent : 0);
+    EXPECT_TRUE(world.run_until([&] { return scope.size() == 0; }, 1min));
+  }
+}
+
 rt::Task<> take_and_hold(rt::Loop& loop, FrameBudget& budget, std::size_t bytes, bool complete,
                          int name, std::vector<int>& order) {
   FrameBudget::Share share(budget);
@@ -127,17 +171,20 @@ rt::Task<> take_and_hold(rt::Loop& loop, FrameBudget& budget, std::size_t bytes,
   co_await rt::sleep_for(loop, 1s);
 }
 
+// Frames of the tests: small ones would wait for nobody.
+constexpr std::size_t kUnit = kSmallFrameBytes;
+
 TEST(FrameBudget, WaitsForCompleteRequestsAndLetsOneHalfReadFrameOver) {
   sim::Simulation world({.seed = 3});
   rt::Loop& loop = world.add_node({}).loop(0);
-  FrameBudget budget(loop, 100);
+  FrameBudget budget(loop, 100 * kUnit);
   rt::Scope scope(loop);
   std::vector<int> order;
   const auto run = [&]() -> rt::Task<> {
-    scope.spawn(take_and_hold(loop, budget, 80, true, 1, order));
+    scope.spawn(take_and_hold(loop, budget, 80 * kUnit, true, 1, order));
     co_await rt::sleep_for(loop, 100ms);
-    scope.spawn(take_and_hold(loop, budget, 50, false, 2, order));
-    scope.spawn(take_and_hold(loop, budget, 90, false, 3, order));
+    scope.spawn(take_and_hold(loop, budget, 50 * kUnit, false, 2, order));
+    scope.spawn(take_and_hold(loop, budget, 90 * kUnit, false, 3, order));
     co_await rt::sleep_for(loop, 500ms);
     EXPECT_EQ(order, (std::vector<int>{1}));
     co_await scope.join();
@@ -145,6 +192,34 @@ TEST(FrameBudget, WaitsForCompleteRequestsAndLetsOneHalfReadFrameOver) {
   sim::run_task(world, loop, run());
   // The third waits for nobody that is complete: it goes over the budget instead of forever.
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(budget.used(), 0U);
+}
+
+// Decoded requests counted nowhere: each connection could hold 64 MiB beside a small frame.
+TEST(FrameBudget, CountsWhatARequestDecodedToUntilItEnds) {
+  sim::Simulation world({.seed = 4});
+  rt::Loop& loop = world.add_node({}).loop(0);
+  FrameBudget budget(loop, 100 * kUnit);
+  rt::Scope scope(loop);
+  std::vector<int> order;
+  const auto run = [&]() -> rt::Task<> {
+    {
+      FrameBudget::Share request(budget);
+      EXPECT_TRUE(co_await request.take(40 * kUnit, {}));
+      request.complete();
+      EXPECT_EQ(request.free_bytes(), 60 * kUnit);
+      request.add(200 * kUnit);
+      EXPECT_EQ(request.bytes(), 240 * kUnit);
+      EXPECT_EQ(budget.free_bytes(), 0U);
+      scope.spawn(take_and_hold(loop, budget, 50 * kUnit, true, 1, order));
+      co_await rt::sleep_for(loop, 100ms);
+      EXPECT_TRUE(order.empty());
+    }
+    co_await rt::sleep_for(loop, 100ms);
+    EXPECT_EQ(order, (std::vector<int>{1}));
+    co_await scope.join();
+  };
+  sim::run_task(world, loop, run());
   EXPECT_EQ(budget.used(), 0U);
 }
 

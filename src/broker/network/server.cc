@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 // After a failed accept (no descriptors left, mostly) the loop waits before it tries again.
 constexpr base::Duration kAcceptRetryDelay = 100ms;
-constexpr base::Duration kIdleCheckMin = 1s;
-constexpr base::Duration kIdleCheckMax = 30s;
+constexpr base::Duration kLookMin = 1s;
+constexpr base::Duration kLookMax = 5s;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ const rt::Endpoint& Server::bound() const { return listener_.bind; }
 
 void Server::serve() {
   scope_.spawn(accept_loop());
-  if (shard_->limits().idle_max.count() >= 0) scope_.spawn(close_idle());
+  scope_.spawn(watch());
 }
 
 rt::Task<> Server::stop() {
@@ -58,22 +58,48 @@ rt::Task<> Server::accept_loop() {
 
 rt::Task<> Server::run_connection(rt::ConnectionPtr connection) {
   const std::string host = connection->peer().host;
-  if (!co_await shard_->admit(connection->peer())) co_return;  // Closed by its destructor.
+  // Controllers and brokers of the cluster have their own listener: clients cannot crowd them out.
+  const bool counts = listener_.kind == ListenerKind::kBroker;
+  if (counts && !co_await admit(connection->peer())) co_return;  // Closed by its destructor.
   connections_.emplace_front(*shard_, listener_, std::move(connection));
   const auto here = connections_.begin();
   if (scope_.stop_requested()) here->close();
   co_await here->run();
   connections_.erase(here);
-  co_await shard_->leave(host);
+  if (counts) co_await shard_->leave(host);
 }
 
-rt::Task<> Server::close_idle() {
+rt::Task<bool> Server::admit(rt::Endpoint peer) {
+  const std::string host = peer.host;
+  const auto wait = co_await shard_->admit(std::move(peer));
+  if (!wait) co_return false;
+  if (wait->count() <= 0) co_return true;
+  if (co_await rt::sleep_for(shard_->loop(), *wait, scope_.token())) co_return true;
+  co_await shard_->leave(host);
+  co_return false;
+}
+
+// As in Kafka it counts when bytes last moved, not whether a request is in progress: a peer that
+// does not take its answer, or vanished, has no claim on its place.
+rt::Task<> Server::watch() {
   const base::Duration idle_max = shard_->limits().idle_max;
-  const base::Duration pause = std::clamp(idle_max / 4, kIdleCheckMin, kIdleCheckMax);
+  const bool never = idle_max.count() < 0;
+  const base::Duration pause = never ? kLookMax : std::clamp(idle_max / 4, kLookMin, kLookMax);
   while (co_await rt::sleep_for(shard_->loop(), pause, scope_.token())) {
     const base::Instant now = shard_->loop().now();
+    const bool memory_is_short =
+        shard_->frame_budget().contended() || shard_->answer_budget().full();
     for (ClientConnection& connection : connections_) {
-      if (!connection.busy() && now - connection.last_active() > idle_max) connection.close();
+      const ClientConnection::Look seen = connection.look(now);
+      if (memory_is_short && seen.stalls) {
+        LOG_WARN(shard_->loop().log(), "network",
+                 "closing the connection from {} on listener {}: it holds memory that others wait "
+                 "for, and does not get on",
+                 connection.peer().to_string(), listener_.name);
+        connection.close();
+      } else if (!never && seen.idle > idle_max) {
+        connection.close();
+      }
     }
   }
 }

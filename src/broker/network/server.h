@@ -1,6 +1,7 @@
 // Server accepts connections of one listener on one loop and keeps them until they end: it enforces
-// the connection limits, closes what has been idle too long, and on stop closes all and waits for
-// what is in flight. One Server per listener and loop. One loop.
+// the connection limits, closes what has been idle too long and, when memory is short, who holds it
+// without getting on; on stop it closes all and waits for what is in flight. One Server per
+// listener and loop. One loop.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,9 @@ class Server {
  private:
   rt::Task<> accept_loop();
   rt::Task<> run_connection(rt::ConnectionPtr connection);
-  rt::Task<> close_idle();
+  // False when the connection has to be closed.
+  rt::Task<bool> admit(rt::Endpoint peer);
+  rt::Task<> watch();
 
   Shard* shard_;
   ListenerInfo listener_;

@@ -8,8 +8,11 @@
 namespace moldau::broker {
 namespace {
 
-// Unpacking more than this is not done on the loop.
+// Compressed batches up to this size are unpacked on the loop, as long as they do not unpack to
+// more than kInlineUnpackedBytesMax: a few KiB may hold hundreds of MiB, and all partitions of the
+// loop would wait for them.
 constexpr std::size_t kInlineCompressedBytesMax = std::size_t{16} << 10;
+constexpr std::size_t kInlineUnpackedBytesMax = std::size_t{1} << 20;
 
 std::optional<record::Compression> compression_of(const config::TopicConfig& config) {
   using config::CompressionType;
@@ -37,6 +40,16 @@ std::vector<base::BrokerId> ids_of(const List& list) {
 
 wire::ErrorCode to_wire(storage::ErrorCode code) {
   return static_cast<wire::ErrorCode>(static_cast<std::int16_t>(code));
+}
+
+void take(storage::Result<storage::ReadResult> result, ReadOutcome& outcome) {
+  if (!result) {
+    outcome.error = to_wire(result.error().code);
+    return;
+  }
+  outcome.records = std::move(result->batches);
+  outcome.next_offset = result->next_offset;
+  if (outcome.aborted) outcome.aborted = std::move(result->aborted);
 }
 
 }  // namespace
@@ -225,13 +238,16 @@ wire::ErrorCode Partition::check_read(base::LeaderEpoch current_leader_epoch) co
 
 record::ValidateOptions Partition::validate_options(const ProduceTerms& terms) const {
   record::ValidateOptions options;
-  options.now = shard_->loop().wall_now();
+  options.now = terms.arrived;
   options.timestamp_type = config_->timestamp_type == config::TimestampType::kLogAppendTime
                                ? record::TimestampType::kLogAppendTime
                                : record::TimestampType::kCreateTime;
   options.timestamp_before_max_ms = config_->timestamp_before_max.count();
   options.timestamp_after_max_ms = config_->timestamp_after_max.count();
   options.message_bytes_max = config_->message_bytes_max;
+  options.decompressed_bytes_max =
+      std::min(record::kDecompressedBytesMax,
+               static_cast<std::size_t>(config_->decompressed_message_bytes_max));
   options.segment_bytes_max = config_->segment_bytes;
   options.compacted = config_->cleanup_compact;
   options.zstd_allowed = terms.zstd_allowed;
@@ -239,34 +255,60 @@ record::ValidateOptions Partition::validate_options(const ProduceTerms& terms) c
   return options;
 }
 
-rt::Task<std::expected<record::Validated, record::Refusal>> Partition::validate(
-    base::SharedBytes records, record::ValidateOptions options) {
-  const bool has_header = records.size() > record::kAttributesPosition + 1;
-  const bool compressed =
-      has_header && (std::to_integer<unsigned>(records.data()[record::kAttributesPosition + 1]) &
-                     record::BatchAttributes::kCodecMask) != 0;
-  const bool recompress =
-      options.compression.has_value() && options.compression->codec != record::Codec::kNone;
-  if ((!compressed && !recompress) || records.size() <= kInlineCompressedBytesMax) {
-    co_return record::validate(records, options, shard_->codec_contexts());
-  }
-  co_return co_await rt::run_work(shard_->loop(), [records, options] {
-    record::CodecContexts contexts;
-    return record::validate(records, options, contexts);
-  });
+bool Partition::validates_off_loop(const base::SharedBytes& records) const {
+  if (records.size() <= kInlineCompressedBytesMax) return false;
+  const auto attributes =
+      std::to_integer<unsigned>(records.data()[record::kAttributesPosition + 1]);
+  const auto target = compression_of(*config_);
+  return (attributes & record::BatchAttributes::kCodecMask) != 0 ||
+         (target && target->codec != record::Codec::kNone);
 }
 
-rt::Task<bool> Partition::ready_to_append(const ProduceTerms& terms, ProduceOutcome& outcome) {
-  co_await wait_open();
+Validation Partition::validate_here(const base::SharedBytes& records,
+                                    const record::ValidateOptions& options) {
+  return record::validate(records, options, shard_->codec_contexts());
+}
+
+rt::Task<Validation> Partition::validate(base::SharedBytes records, ProduceTerms terms) {
+  const Use use(*this);
+  record::ValidateOptions options = validate_options(terms);
+  if (!validates_off_loop(records)) {
+    const std::size_t bytes_max = options.decompressed_bytes_max;
+    options.decompressed_bytes_max = kInlineUnpackedBytesMax;
+    auto validated = validate_here(records, options);
+    const bool again = !validated && validated.error().code == record::Error::kMessageTooLarge;
+    if (!again) co_return validated;
+    options.decompressed_bytes_max = bytes_max;
+  }
+  struct Job {
+    record::CodecContexts contexts;
+    Validation validation;
+  };
+  Job job = co_await rt::run_work(
+      shard_->loop(),
+      [records = std::move(records), options, contexts = shard_->take_work_contexts()]() mutable {
+        Validation validation = record::validate(records, options, contexts);
+        return Job{std::move(contexts), std::move(validation)};
+      });
+  shard_->give_back_work_contexts(std::move(job.contexts));
+  co_return std::move(job.validation);
+}
+
+bool Partition::may_append(const ProduceTerms& terms, ProduceOutcome& outcome) const {
   if (failed_ || !replica_) {
     outcome.error =
         failed_ ? wire::ErrorCode::kKafkaStorageError : wire::ErrorCode::kNotLeaderOrFollower;
-    co_return false;
+    return false;
   }
   outcome.leader = replica_->leader();
   outcome.leader_epoch = replica_->leader_epoch();
   outcome.error = replica_->check_append(terms.acks);
-  if (outcome.error != wire::ErrorCode::kNone) co_return false;
+  return outcome.error == wire::ErrorCode::kNone;
+}
+
+rt::Task<bool> Partition::ready_to_append(const ProduceTerms& terms, ProduceOutcome& outcome) {
+  co_await wait_open();
+  if (!may_append(terms, outcome)) co_return false;
   if (!log_->prepared()) {
     const auto prepared = co_await log_->prepare();
     if (!prepared) {
@@ -276,50 +318,76 @@ rt::Task<bool> Partition::ready_to_append(const ProduceTerms& terms, ProduceOutc
     }
   }
   while (!shard_->log_store().has_room()) co_await shard_->log_store().room({});
-  // Both may have changed meanwhile.
-  outcome.error =
-      failed_ ? wire::ErrorCode::kKafkaStorageError : replica_->check_append(terms.acks);
-  co_return outcome.error == wire::ErrorCode::kNone;
+  co_return may_append(terms, outcome);  // It may have changed meanwhile.
 }
 
-rt::Task<> Partition::produce(std::uint64_t ticket, base::SharedBytes records, ProduceTerms terms,
+bool Partition::try_produce(std::uint64_t ticket, const base::SharedBytes& records,
+                            const ProduceTerms& terms, ParkedProduce& parked) {
+  if (serving_ticket_ != ticket || opening_ || validates_off_loop(records)) return false;
+  if (may_append(terms, *parked.outcome)) {
+    if (!log_->prepared() || !shard_->log_store().has_room()) return false;
+    record::ValidateOptions options = validate_options(terms);
+    options.decompressed_bytes_max = kInlineUnpackedBytesMax;
+    Validation validation = validate_here(records, options);
+    if (!validation && validation.error().code == record::Error::kMessageTooLarge) return false;
+    append(std::move(validation), terms, parked);
+  }
+  next_turn();
+  return true;
+}
+
+rt::Task<> Partition::produce(std::uint64_t ticket, ProduceInput input, ProduceTerms terms,
                               ParkedProduce& parked) {
   const Use use(*this);
   while (serving_ticket_ != ticket) co_await turn_.wait();
-  co_await append(std::move(records), terms, parked);
+  co_await produce_in_turn(std::move(input), terms, parked);
+  next_turn();
+}
+
+void Partition::next_turn() {
   ++serving_ticket_;
   turn_.notify_all();
 }
 
-rt::Task<> Partition::append(base::SharedBytes records, ProduceTerms terms, ParkedProduce& parked) {
+rt::Task<> Partition::produce_in_turn(ProduceInput input, ProduceTerms terms,
+                                      ParkedProduce& parked) {
+  if (!co_await ready_to_append(terms, *parked.outcome)) co_return;
+  if (input.ahead == nullptr) {
+    auto validation = co_await validate(std::move(input.records), terms);
+    append(std::move(validation), terms, parked);
+    co_return;
+  }
+  co_await input.ahead->done.wait();
+  append(std::move(*input.ahead->result), terms, parked);
+}
+
+void Partition::append(Validation validation, const ProduceTerms& terms, ParkedProduce& parked) {
   ProduceOutcome& outcome = *parked.outcome;
-  if (!co_await ready_to_append(terms, outcome)) co_return;
-  auto validated = co_await validate(std::move(records), validate_options(terms));
-  if (!validated) {
-    record::Refusal& refusal = validated.error();
+  if (!validation) {
+    record::Refusal& refusal = validation.error();
     outcome.error = static_cast<wire::ErrorCode>(static_cast<std::int16_t>(refusal.code));
     outcome.message = std::move(refusal.message);
     outcome.record_errors = std::move(refusal.record_errors);
-    co_return;
+    // Kafka tells it only with errors of single records.
+    if (!outcome.record_errors.empty()) outcome.log_start_offset = log_->log_start_offset();
+    return;
   }
-  if (!replica_->is_leader()) {
-    outcome.error = wire::ErrorCode::kNotLeaderOrFollower;
-    co_return;
-  }
+  if (!may_append(terms, outcome)) return;
   std::vector<record::StoredBatch> batches;
-  batches.push_back(std::move(validated->batch));
+  batches.push_back(std::move(validation->batch));
   const auto info = log_->append_as_leader(std::move(batches), replica_->leader_epoch(),
                                            logstate::AppendOrigin::kClient);
   if (!info) {
     outcome.error = to_wire(info.error().code);
     outcome.message = info.error().message;
-    co_return;
+    return;
   }
   outcome.base_offset = info->base_offset;
   outcome.log_start_offset = info->log_start_offset;
-  outcome.log_append_time = validated->log_append_time;
-  shard_->count_appended(validated->input_bytes,
-                         static_cast<std::uint64_t>(validated->record_count));
+  // A retry is told what its first copy was told, or, with CreateTime, that copy's timestamp.
+  outcome.log_append_time = info->duplicate ? info->timestamp : validation->log_append_time;
+  shard_->count_appended(validation->input_bytes,
+                         static_cast<std::uint64_t>(validation->record_count));
   park(*info, terms, parked);
 }
 
@@ -335,6 +403,38 @@ void Partition::park(const storage::AppendInfo& info, const ProduceTerms& terms,
                        now()));
 }
 
+std::optional<storage::ReadRequest> Partition::check_read_terms(const ReadTerms& terms,
+                                                                ReadOutcome& outcome) const {
+  outcome.leader = replica_->leader();
+  outcome.leader_epoch = replica_->leader_epoch();
+  outcome.next_offset = terms.position.fetch_offset;
+  outcome.decision = replica_->check_fetch(terms.position, log_->epochs(),
+                                           log_->producers().first_unstable_offset());
+  outcome.error = outcome.decision.error;
+  if (outcome.error != wire::ErrorCode::kNone || outcome.decision.diverging) return std::nullopt;
+  if (terms.position.isolation == replica::Isolation::kCommitted) outcome.aborted.emplace();
+  if (outcome.decision.upto <= terms.position.fetch_offset) return std::nullopt;
+  if (terms.bytes_max == 0 && !terms.at_least_one_batch) return std::nullopt;  // No need to look.
+  return storage::ReadRequest{.from = terms.position.fetch_offset,
+                              .upto = outcome.decision.upto,
+                              .bytes_max = terms.bytes_max,
+                              .at_least_one_batch = terms.at_least_one_batch};
+}
+
+std::optional<ReadOutcome> Partition::try_read(const ReadTerms& terms) {
+  const bool committed = terms.position.isolation == replica::Isolation::kCommitted;
+  const bool needs_state = committed || terms.position.last_fetched_epoch != base::kNoLeaderEpoch;
+  if (opening_ || failed_ || !replica_ || (needs_state && !log_->prepared())) return std::nullopt;
+  ReadOutcome outcome;
+  const auto request = check_read_terms(terms, outcome);
+  if (!request) return outcome;
+  if (committed) return std::nullopt;
+  auto cached = log_->read_cached(*request);
+  if (!cached) return std::nullopt;
+  take(*std::move(cached), outcome);
+  return outcome;
+}
+
 rt::Task<ReadOutcome> Partition::read(ReadTerms terms) {
   const Use use(*this);
   co_await wait_open();
@@ -344,8 +444,8 @@ rt::Task<ReadOutcome> Partition::read(ReadTerms terms) {
         failed_ ? wire::ErrorCode::kKafkaStorageError : wire::ErrorCode::kNotLeaderOrFollower;
     co_return outcome;
   }
-  const bool needs_state = terms.position.last_fetched_epoch != base::kNoLeaderEpoch ||
-                           terms.position.isolation == replica::Isolation::kCommitted;
+  const bool committed = terms.position.isolation == replica::Isolation::kCommitted;
+  const bool needs_state = committed || terms.position.last_fetched_epoch != base::kNoLeaderEpoch;
   if (needs_state && !log_->prepared()) {
     const auto prepared = co_await log_->prepare();
     if (!prepared) {
@@ -353,30 +453,10 @@ rt::Task<ReadOutcome> Partition::read(ReadTerms terms) {
       co_return outcome;
     }
   }
-  outcome.leader = replica_->leader();
-  outcome.leader_epoch = replica_->leader_epoch();
-  outcome.decision = replica_->check_fetch(terms.position, log_->epochs(),
-                                           log_->producers().first_unstable_offset());
-  outcome.error = outcome.decision.error;
-  const bool committed = terms.position.isolation == replica::Isolation::kCommitted;
-  if (outcome.error != wire::ErrorCode::kNone || outcome.decision.diverging) co_return outcome;
-  if (committed) outcome.aborted.emplace();
-  if (outcome.decision.upto <= terms.position.fetch_offset) co_return outcome;
-  if (terms.bytes_max == 0 && !terms.at_least_one_batch) co_return outcome;  // No need to look.
-  const storage::ReadRequest request{.from = terms.position.fetch_offset,
-                                     .upto = outcome.decision.upto,
-                                     .bytes_max = terms.bytes_max,
-                                     .at_least_one_batch = terms.at_least_one_batch};
-  auto cached = committed ? std::nullopt : log_->read_cached(request);
-  auto result = cached      ? std::move(*cached)
-                : committed ? co_await log_->read_committed(request)
-                            : co_await log_->read(request);
-  if (!result) {
-    outcome.error = to_wire(result.error().code);
-    co_return outcome;
-  }
-  outcome.records = std::move(result->batches);
-  if (committed) outcome.aborted = std::move(result->aborted);
+  const auto request = check_read_terms(terms, outcome);
+  if (!request) co_return outcome;
+  take(committed ? co_await log_->read_committed(*request) : co_await log_->read(*request),
+       outcome);
   co_return outcome;
 }
 

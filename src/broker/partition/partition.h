@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,23 @@ struct ProduceTerms {
   std::int16_t acks = -1;
   base::Instant deadline = base::kNever;
   bool zstd_allowed = true;
+  // The wall clock when the tickets were taken: append times follow the order of the tickets,
+  // however long a batch is validated.
+  base::Timestamp arrived{0};
+};
+
+using Validation = std::expected<record::Validated, record::Refusal>;
+
+// The records of one partition, or what became of them when they were validated ahead of their
+// turn. The job fills `ahead` in; produce() waits for it.
+struct ValidationAhead {
+  explicit ValidationAhead(rt::Loop& loop) : done(loop) {}
+  rt::Event done;
+  std::optional<Validation> result;
+};
+struct ProduceInput {
+  base::SharedBytes records;
+  ValidationAhead* ahead = nullptr;
 };
 
 // A produce that is parked in the replica core; its address is the core's token.
@@ -84,6 +102,7 @@ struct ReadOutcome {
   wire::ErrorCode error = wire::ErrorCode::kNone;
   replica::FetchDecision decision;
   base::ByteChain records;
+  base::Offset next_offset{-1};  // where to go on; below decision.upto: the limits hold more back
   std::optional<std::vector<logstate::AbortedTxn>> aborted;  // for read_committed
   base::BrokerId leader{-1};
   base::LeaderEpoch leader_epoch{-1};
@@ -141,15 +160,25 @@ class Partition final : public storage::LogListener {
   // for anything, so that two requests of one producer cannot overtake each other anywhere. Each
   // ticket must be used by one produce().
   [[nodiscard]] std::uint64_t take_append_ticket() { return next_ticket_++; }
-  // Validates and appends when its turn has come. The outcome is final when it has an error or
-  // acks is 0; else `parked` is parked and released by the core, into `wait`.
-  rt::Task<> produce(std::uint64_t ticket, base::SharedBytes records, ProduceTerms terms,
+  // Whether checking these records is more than a loop should do at a stretch.
+  [[nodiscard]] bool validates_off_loop(const base::SharedBytes& records) const;
+  // The checks that need no log. May begin before the ticket's turn has come.
+  rt::Task<Validation> validate(base::SharedBytes records, ProduceTerms terms);
+  // Appends when its turn has come. The outcome is final when it has an error or acks is 0; else
+  // `parked` is parked and released by the core, into `wait`.
+  rt::Task<> produce(std::uint64_t ticket, ProduceInput input, ProduceTerms terms,
                      ParkedProduce& parked);
+  // The same at once. False, with nothing done, when it takes a produce(): something has to be
+  // waited for.
+  [[nodiscard]] bool try_produce(std::uint64_t ticket, const base::SharedBytes& records,
+                                 const ProduceTerms& terms, ParkedProduce& parked);
 
   // The controller's answer to what the core asked of it.
   void altered(const replica::AlterPartitionAnswer& answer);
 
   rt::Task<ReadOutcome> read(ReadTerms terms);
+  // The same at once; nothing when it takes a read(): the disk, or the log's state, is needed.
+  [[nodiscard]] std::optional<ReadOutcome> try_read(const ReadTerms& terms);
   // Where readers of that isolation end; -1 while it does not serve.
   [[nodiscard]] base::Offset readable_end(bool committed) const;
   // Wakes the fetch when there is something new: a moved high watermark or log end, a new role.
@@ -171,12 +200,18 @@ class Partition final : public storage::LogListener {
   void rearm();
   void wake_watches();
   [[nodiscard]] record::ValidateOptions validate_options(const ProduceTerms& terms) const;
-  rt::Task<std::expected<record::Validated, record::Refusal>> validate(
-      base::SharedBytes records, record::ValidateOptions options);
-  rt::Task<> append(base::SharedBytes records, ProduceTerms terms, ParkedProduce& parked);
+  [[nodiscard]] Validation validate_here(const base::SharedBytes& records,
+                                         const record::ValidateOptions& options);
+  rt::Task<> produce_in_turn(ProduceInput input, ProduceTerms terms, ParkedProduce& parked);
   // False, with the outcome filled in, when nothing may be appended.
   rt::Task<bool> ready_to_append(const ProduceTerms& terms, ProduceOutcome& outcome);
+  [[nodiscard]] bool may_append(const ProduceTerms& terms, ProduceOutcome& outcome) const;
+  void append(Validation validation, const ProduceTerms& terms, ParkedProduce& parked);
   void park(const storage::AppendInfo& info, const ProduceTerms& terms, ParkedProduce& parked);
+  void next_turn();
+  // What a read needs of the disk; nothing when `outcome` is complete without it.
+  [[nodiscard]] std::optional<storage::ReadRequest> check_read_terms(const ReadTerms& terms,
+                                                                     ReadOutcome& outcome) const;
 
   Shard* shard_;
   base::TopicIdPartition id_;

@@ -41,21 +41,20 @@ void PartitionHost::update(const metadata::Topic& topic, base::PartitionIndex in
 void PartitionHost::remove(const base::TopicIdPartition& id) {
   const auto found = partitions_.find(id);
   if (found == partitions_.end()) return;
-  std::unique_ptr<Partition> partition = std::move(found->second);
+  Partition* partition = leaving_.emplace_back(std::move(found->second)).get();
   partitions_.erase(found);
   partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
-  ++removing_;
-  changing_.spawn(close_and_delete(std::move(partition)));
+  changing_.spawn(close_and_delete(partition));
 }
 
 rt::Task<> PartitionHost::removed() {
-  while (removing_ > 0) co_await removed_.wait();
+  while (!leaving_.empty()) co_await removed_.wait();
 }
 
-void PartitionHost::set_config(const base::TopicId& topic,
-                               std::shared_ptr<const config::TopicConfig> config) {
+void PartitionHost::set_configs(const Configs& configs) {
   for_each([&](Partition& partition) {
-    if (partition.id().topic_id == topic) partition.set_config(config);
+    const auto found = configs.find(partition.id().topic_id);
+    if (found != configs.end()) partition.set_config(found->second);
   });
 }
 
@@ -85,13 +84,15 @@ rt::Task<> PartitionHost::open(Partition* partition) {
     co_return;
   }
   partition->opened(**opened);
+  // They may have changed while the log was opened, which takes as long as its recovery.
+  (*opened)->set_options(shard_->log_options(partition->config()));
   const auto image = shard_->image();
   const metadata::Partition* registration = image->partition(partition->id());
   if (registration != nullptr) partition->set_registration(*registration);
   partition->opening_done();
 }
 
-rt::Task<> PartitionHost::close_and_delete(std::unique_ptr<Partition> partition) {
+rt::Task<> PartitionHost::close_and_delete(Partition* partition) {
   co_await partition->idle();
   partition->stop(wire::ErrorCode::kUnknownTopicOrPartition);
   if (storage::Log* log = partition->log(); log != nullptr) {
@@ -102,7 +103,7 @@ rt::Task<> PartitionHost::close_and_delete(std::unique_ptr<Partition> partition)
                 partition->topic(), partition->id().partition, deleted.error().message);
     }
   }
-  --removing_;
+  std::erase_if(leaving_, [&](const auto& each) { return each.get() == partition; });
   removed_.notify_all();
 }
 

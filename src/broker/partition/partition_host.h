@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -36,7 +37,9 @@ class PartitionHost {
   void remove(const base::TopicIdPartition& id);
   // Returns when the logs of all partitions that were removed have left their directories.
   rt::Task<> removed();
-  void set_config(const base::TopicId& topic, std::shared_ptr<const config::TopicConfig> config);
+  // By topic; the others keep what they have.
+  using Configs = std::map<base::TopicId, std::shared_ptr<const config::TopicConfig>>;
+  void set_configs(const Configs& configs);
 
   // Partitions whose log is being opened or removed.
   [[nodiscard]] std::size_t opening() const { return changing_.size(); }
@@ -45,13 +48,15 @@ class PartitionHost {
 
  private:
   rt::Task<> open(Partition* partition);
-  rt::Task<> close_and_delete(std::unique_ptr<Partition> partition);
+  rt::Task<> close_and_delete(Partition* partition);
 
   using Map = boost::unordered_flat_map<base::TopicIdPartition, std::unique_ptr<Partition>>;
 
   Shard* shard_;
   Map partitions_;
-  std::size_t removing_ = 0;
+  // Removed, but their tasks are not done. They are not in a task's frame: a node that is dropped
+  // as it stands destroys its tasks in any order, and another one may still use the partition.
+  std::vector<std::unique_ptr<Partition>> leaving_;
   rt::Signal removed_;
   rt::Scope changing_;
 };

@@ -14,6 +14,8 @@ namespace {
 
 // How often old snapshots are looked for.
 constexpr base::Duration kCleanInterval = std::chrono::minutes(1);
+// Answers that read the disk at one time: each holds what it reads.
+constexpr std::size_t kReadsMax = 8;
 
 storage::LogOptions log_options_of(const RaftDriverOptions& options) {
   storage::LogOptions log;
@@ -62,6 +64,7 @@ LoopRaftDriver::LoopRaftDriver(rt::Loop& loop, RaftDriverOptions options,
                }}),
       ordered_(loop),
       wake_(*this),
+      reading_(loop, kReadsMax),
       scope_(loop) {
   log_->set_events(
       {.durable = [this](raft::LogSequence sequence) { step(raft::input::Durable{sequence}); },
@@ -183,7 +186,15 @@ rt::Task<LogResult<void>> LoopRaftDriver::carry_out(raft::Output out) {
         .id = fetched->id, .info = fetched->info, .control = std::move(fetched->control)});
   }
   for (raft::Send& request : out.send) scope_.spawn(send(std::move(request)));
-  for (raft::Answer& answer : out.answer) CO_TRY(co_await complete(std::move(answer)));
+  for (raft::Answer& answer : out.answer) {
+    const bool reads = !std::holds_alternative<std::monostate>(answer.attach);
+    rt::Task<> completion = complete(std::move(answer));
+    if (reads) {
+      scope_.spawn(std::move(completion));
+    } else {
+      co_await std::move(completion);
+    }
+  }
   if (out.high_watermark) {
     log_->set_high_watermark(*out.high_watermark);
     feed_.committed(*out.high_watermark, core_.log().latest_snapshot());
@@ -192,8 +203,18 @@ rt::Task<LogResult<void>> LoopRaftDriver::carry_out(raft::Output out) {
   co_return {};
 }
 
-rt::Task<LogResult<void>> LoopRaftDriver::complete(raft::Answer answer) {
-  if (!waiting_.contains(answer.id)) co_return {};  // the connection is gone
+rt::Task<> LoopRaftDriver::complete(raft::Answer answer) {
+  if (!std::holds_alternative<std::monostate>(answer.attach) && waiting_.contains(answer.id)) {
+    co_await attach(answer);
+  }
+  const auto found = waiting_.find(answer.id);
+  if (found == waiting_.end()) co_return;  // the connection is gone
+  found->second->response = std::move(answer.response);
+  found->second->answered.set();
+}
+
+rt::Task<> LoopRaftDriver::attach(raft::Answer& answer) {
+  if (!co_await reading_.acquire(1, scope_.token())) co_return;
   if (const auto* part = std::get_if<raft::ReadLog>(&answer.attach)) {
     auto& response = std::get<raft::FetchResponse>(answer.response);
     auto records = co_await log_->read(*part);
@@ -212,11 +233,7 @@ rt::Task<LogResult<void>> LoopRaftDriver::complete(raft::Answer answer) {
       response.error = wire::ErrorCode::kSnapshotNotFound;  // removed meanwhile
     }
   }
-  const auto found = waiting_.find(answer.id);
-  if (found == waiting_.end()) co_return {};
-  found->second->response = std::move(answer.response);
-  found->second->answered.set();
-  co_return {};
+  reading_.release(1);
 }
 
 rt::Task<> LoopRaftDriver::send(raft::Send request) {

@@ -1,7 +1,8 @@
 // The RaftDriver of a node: one core, its disk, and the tasks between them. step() gives the core
 // an input and queues what it orders; one task carries the orders out, first to last, so that
 // nothing is sent or answered before what it rests on is written. The log's own sync runs beside it
-// and comes back as an input.
+// and comes back as an input; so do answers that read the disk, that a slow reader delays no
+// commit.
 #pragma once
 
 #include <deque>
@@ -81,7 +82,8 @@ class LoopRaftDriver final : public RaftDriver {
   void take(raft::Output out);
   rt::Task<> run();
   rt::Task<LogResult<void>> carry_out(raft::Output out);
-  rt::Task<LogResult<void>> complete(raft::Answer answer);
+  rt::Task<> complete(raft::Answer answer);
+  rt::Task<> attach(raft::Answer& answer);
   rt::Task<> send(raft::Send request);
   rt::Task<> clean_regularly(rt::StopToken token);
   rt::Task<std::optional<raft::Response>> ask(raft::Request request);
@@ -106,6 +108,7 @@ class LoopRaftDriver final : public RaftDriver {
   rt::Signal ordered_;
   Wake wake_;
   std::map<raft::RequestId, Waiting*> waiting_;
+  rt::Semaphore reading_;  // answers that wait for the disk at one time
   raft::RequestId next_request_{1};
   // While leading: commits of this epoch can be waited for.
   std::optional<base::LeaderEpoch> leading_epoch_;

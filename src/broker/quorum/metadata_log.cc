@@ -79,18 +79,16 @@ rt::Task<LogResult<void>> MetadataLog::recover_snapshots() {
   const base::Offset start = log_->log_start_offset();
   std::optional<raft::SnapshotId> latest;
   for (const storage::SnapshotFile& file : files) {
-    if (file.name.end_offset < start) {
-      CO_TRY(sentence(co_await storage::remove_snapshot(loop_->disk(), path_, file.name)));
-      continue;
-    }
-    latest = id_of(file.name);
+    if (file.name.end_offset >= start) latest = id_of(file.name);
   }
   if (start > base::Offset(0) && !latest) {
     co_return std::unexpected("the metadata log in " + path_ + " starts at offset " +
                               std::to_string(start.value()) +
                               ", but no snapshot holds what was before: restore a .checkpoint file "
-                              "of that offset or a later one from another controller");
+                              "of that offset or a later one from a backup or another controller");
   }
+  // Before the log, and older snapshots, may give way to it.
+  if (latest) CO_TRY(co_await read_snapshot(*latest));
   const base::LeaderEpoch last_epoch = log_->latest_epoch().value_or(base::LeaderEpoch(0));
   if (latest && *latest > raft::OffsetAndEpoch{.offset = log_->end_offset(), .epoch = last_epoch}) {
     // We stopped between fetching a snapshot and dropping the log that it replaces.
@@ -98,27 +96,33 @@ rt::Task<LogResult<void>> MetadataLog::recover_snapshots() {
   }
   recovered_.log = raft::LogSummary(log_->log_start_offset());
   for (const storage::SnapshotFile& file : files) {
-    if (file.name.end_offset < recovered_.log.start_offset()) continue;
+    if (file.name.end_offset < recovered_.log.start_offset()) {
+      CO_TRY(sentence(co_await storage::remove_snapshot(loop_->disk(), path_, file.name)));
+      continue;
+    }
     const raft::SnapshotId id = id_of(file.name);
     const auto head = raft::read_snapshot_head(CO_TRY(co_await read(
         raft::ReadSnapshot{.id = id, .position = 0, .bytes_max = kSnapshotHeadBytes})));
-    if (!head) {
-      co_return std::unexpected("the snapshot " + path_ + "/" + storage::to_file_name(file.name) +
-                                " cannot be read: " + head.error());
-    }
+    if (!head) co_return std::unexpected(unreadable(file.name, head.error()));
     recovered_.log.add_snapshot(
         id, {.bytes = file.size, .last_contained_log_time = head->last_contained_log_time});
     recovered_.log.load_control(id, head->control);
   }
-  if (!latest) co_return {};
-  raft::SnapshotReader reader(CO_TRY(co_await read_whole(*latest)));
+  co_return {};
+}
+
+std::string MetadataLog::unreadable(const storage::SnapshotName& name,
+                                    const std::string& why) const {
+  return "the snapshot " + path_ + "/" + storage::to_file_name(name) + " cannot be read: " + why +
+         "; nothing was changed: restore the file from a backup, or, if the log or an older "
+         "snapshot with the log after it still holds the same, remove it";
+}
+
+rt::Task<LogResult<void>> MetadataLog::read_snapshot(raft::SnapshotId id) {
+  raft::SnapshotReader reader(CO_TRY(co_await read_whole(id)));
   while (true) {
     const auto batch = reader.next();
-    if (!batch) {
-      co_return std::unexpected("the snapshot " + path_ + "/" +
-                                storage::to_file_name(name_of(*latest)) +
-                                " cannot be read: " + batch.error());
-    }
+    if (!batch) co_return std::unexpected(unreadable(name_of(id), batch.error()));
     if (!batch->has_value()) co_return {};
     CO_TRY(note_registrations((*batch)->values));
   }
@@ -148,7 +152,7 @@ rt::Task<LogResult<void>> MetadataLog::recover_batches() {
     if (scan.problem.empty() && !scan.batches.empty()) continue;
     // Storage has already cut what was torn; what is left here is whole, and not right.
     co_return std::unexpected("the metadata log in " + path_ + " cannot be used: " + scan.problem +
-                              "; remove the directory's metadata log if another controller has it");
+                              "; restore the directory from a backup");
   }
   co_return {};
 }
@@ -245,9 +249,24 @@ rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
     co_await store.room(events_.token);
     if (events_.token.stop_requested()) co_return std::unexpected(std::string("stopped"));
   }
-  CO_TRY(sentence(log_->append_as_follower(std::move(batches))));
+  auto from = batches.begin();
+  while (from != batches.end()) {
+    const base::LeaderEpoch epoch = from->header.partition_leader_epoch;
+    const auto upto = std::find_if(from, batches.end(), [&](const record::StoredBatch& batch) {
+      return batch.header.partition_leader_epoch != epoch;
+    });
+    // Recovery takes the start of the newest epoch for a proof that all before it was on disk.
+    if (epoch != log_->latest_epoch()) CO_TRY(co_await wait_durable(log_->end_offset()));
+    CO_TRY(sentence(log_->append_as_follower(
+        std::vector(std::make_move_iterator(from), std::make_move_iterator(upto)))));
+    from = upto;
+  }
   wrote(sequence, log_->end_offset());
   co_return std::nullopt;
+}
+
+rt::Task<LogResult<void>> MetadataLog::wait_durable(base::Offset upto) {
+  co_return sentence(co_await log_->wait_durable(upto, events_.token));
 }
 
 rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence sequence,
@@ -295,6 +314,7 @@ rt::Task<MetadataLog::Done> MetadataLog::run(raft::LogSequence, raft::log_op::Sn
 
 rt::Task<MetadataLog::Done> MetadataLog::finish_snapshot(raft::SnapshotId id) {
   const std::uint64_t size = fetching_->size();
+  CO_TRY(co_await wait_durable(log_->end_offset()));  // As for a snapshot of our own.
   CO_TRY(sentence(co_await fetching_->finish()));
   fetching_.reset();
   // Read it as the listeners will: a broken one must not replace the log.

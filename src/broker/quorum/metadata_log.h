@@ -1,10 +1,12 @@
 // MetadataLog is the disk of one raft replica: the log __cluster_metadata-0, the file quorum-state
 // beside it, and the snapshots. It does what the core orders, one operation at a time and in order,
 // and tells how far the log is durable. open() recovers: storage checks the whole log again and
-// cuts what is torn (no recovery point is trusted for it), then every batch is read here; a log
-// that the newest snapshot is ahead of is emptied, one whose batches do not fit together is
-// refused. Every error is a sentence; after one of a write the replica must stop. One loop. Source:
-// raft/.../internals/KafkaRaftLog.java, FileQuorumStateStore.java.
+// cuts a torn end (no recovery point is trusted for it), then every batch is read here. Refused,
+// with nothing changed, are damage where the log is known to have been durable, a snapshot that
+// cannot be read, and batches that do not fit together; a log that the newest snapshot is ahead of
+// is emptied. What was durable is known since a new epoch begins, and a snapshot gets its name,
+// only when all before is. Every error is a sentence; after one of a write the replica must stop.
+// One loop. Source: raft/.../internals/KafkaRaftLog.java, FileQuorumStateStore.java.
 #pragma once
 
 #include <deque>
@@ -79,6 +81,9 @@ class MetadataLog final : public storage::LogListener {
   // Whether a batch starts at the offset, or the log ends there: where a snapshot may end.
   [[nodiscard]] rt::Task<LogResult<bool>> is_batch_border(base::Offset offset);
 
+  // A snapshot must not get its name before the log below its end is on disk.
+  [[nodiscard]] rt::Task<LogResult<void>> wait_durable(base::Offset upto);
+
   void set_high_watermark(base::Offset offset) { log_->set_high_watermark(offset); }
   [[nodiscard]] std::uint64_t size_bytes() const { return log_->size_bytes(); }
   [[nodiscard]] base::Offset start_offset() const { return log_->log_start_offset(); }
@@ -95,6 +100,10 @@ class MetadataLog final : public storage::LogListener {
 
   rt::Task<LogResult<void>> recover();
   rt::Task<LogResult<void>> recover_snapshots();
+  // Checks the whole of it.
+  rt::Task<LogResult<void>> read_snapshot(raft::SnapshotId id);
+  [[nodiscard]] std::string unreadable(const storage::SnapshotName& name,
+                                       const std::string& why) const;
   rt::Task<LogResult<void>> recover_batches();
   rt::Task<LogResult<void>> read_election();
   LogResult<void> note_registrations(const std::vector<base::SharedBytes>& values);

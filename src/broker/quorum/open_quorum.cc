@@ -71,6 +71,40 @@ rt::Task<std::expected<std::unique_ptr<RaftDriver>, std::string>> open_quorum(
   co_return co_await RaftDriver::open(loop, storage, options_of(storage, config, parts));
 }
 
+std::expected<void, std::string> check_quorum(const config::BrokerConfig& config,
+                                              const storage::Storage& storage,
+                                              const RaftDriver& raft) {
+  if (!config.is_controller) {
+    return std::unexpected(
+        "process.roles has no controller, and this version of Moldau runs a cluster of one node "
+        "only: set process.roles=broker,controller");
+  }
+  const raft::VoterSet& voters = raft.voters();
+  const std::string self = std::to_string(config.node_id.value());
+  if (voters.empty()) {
+    return std::unexpected(
+        "the quorum has no voter: the directory was formatted for a quorum that is named by "
+        "controller.quorum.voters, or that exists elsewhere; set controller.quorum.voters=" +
+        self + "@host:port, or format a new directory with --standalone");
+  }
+  if (voters.size() > 1) {
+    return std::unexpected("the quorum has " + std::to_string(voters.size()) +
+                           " voters, and this version of Moldau runs a cluster of one node only: "
+                           "name this node alone in controller.quorum.voters, or leave the key "
+                           "out and format with --standalone");
+  }
+  const raft::ReplicaKey own{.id = config.node_id, .directory = storage.metadata_directory().id()};
+  if (!voters.is_only_voter(own)) {
+    return std::unexpected("the quorum's one voter is " +
+                           voters.by_id().begin()->second.key.to_string() + ", and this node is " +
+                           own.to_string() +
+                           ": correct node.id or controller.quorum.voters, or "
+                           "restore meta.properties of " +
+                           storage.metadata_directory().path());
+  }
+  return {};
+}
+
 rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(
     rt::Loop& loop, storage::Storage& storage) {
   const std::string path =

@@ -28,6 +28,12 @@ struct QuorumParts {
     rt::Loop& loop, storage::Storage& storage, const config::BrokerConfig& config,
     QuorumParts parts);
 
+// Whether this node can run the quorum that its directory and settings name: until there are
+// quorums of several nodes, the one with itself as the only voter. Before RaftDriver::start().
+[[nodiscard]] std::expected<void, std::string> check_quorum(const config::BrokerConfig& config,
+                                                            const storage::Storage& storage,
+                                                            const RaftDriver& raft);
+
 // The records of bootstrap.checkpoint (written by format up to Kafka 4.3); our defaults when the
 // file is not there.
 [[nodiscard]] rt::Task<std::expected<std::vector<metadata::Record>, std::string>> read_bootstrap(

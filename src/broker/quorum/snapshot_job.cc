@@ -38,6 +38,16 @@ rt::Task<LogResult<bool>> SnapshotJob::usable(raft::SnapshotId id) {
   co_return co_await log_->is_batch_border(id.offset);
 }
 
+rt::Task<LogResult<void>> SnapshotJob::finish(storage::SnapshotWriter& writer,
+                                              base::ByteChain last) {
+  const auto written = co_await writer.append(std::move(last));
+  if (!written) co_return std::unexpected(written.error().message);
+  CO_TRY(co_await log_->wait_durable(writer.name().end_offset));
+  const auto finished = co_await writer.finish();
+  if (!finished) co_return std::unexpected(finished.error().message);
+  co_return {};
+}
+
 rt::Task<LogResult<void>> SnapshotJob::write(OpenedSnapshot opened, rt::StopToken token) {
   if (!CO_TRY(co_await usable(opened.id))) co_return {};
   const base::Instant begun = loop_->now();
@@ -79,9 +89,11 @@ rt::Task<LogResult<void>> SnapshotJob::write(OpenedSnapshot opened, rt::StopToke
     bytes = std::move(*batches);
   }
   bytes.append(builder.finish());
-  auto done = co_await writer.append(std::move(bytes));
-  if (done) done = co_await writer.finish();
-  if (!done) co_return std::unexpected(std::move(done.error().message));
+  auto done = co_await finish(writer, std::move(bytes));
+  if (!done) {
+    co_await writer.abandon();
+    co_return std::unexpected(std::move(done.error()));
+  }
   LOG_INFO(loop_->log(), "raft", "wrote the metadata snapshot {} ({} bytes) in {} ms",
            storage::to_file_name(name), writer.size(),
            std::chrono::duration_cast<std::chrono::milliseconds>(loop_->now() - begun).count());

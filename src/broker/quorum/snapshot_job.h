@@ -50,6 +50,7 @@ class SnapshotJob {
 
  private:
   rt::Task<LogResult<void>> write(OpenedSnapshot opened, rt::StopToken token);
+  rt::Task<LogResult<void>> finish(storage::SnapshotWriter& writer, base::ByteChain last);
   [[nodiscard]] rt::Task<LogResult<bool>> usable(raft::SnapshotId id);
 
   rt::Loop* loop_;

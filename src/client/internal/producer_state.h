@@ -36,6 +36,7 @@ struct Producer::Partition {
   base::PartitionIndex index;
   std::unique_ptr<Batch> open;                // being filled
   bool open_due = false;                      // to be sent although not full
+  std::size_t last_bytes = 0;                 // of the last batch, uncompressed
   std::deque<std::unique_ptr<Batch>> closed;  // in order; not yet delivered
   std::size_t in_flight = 0;
   Identity identity;

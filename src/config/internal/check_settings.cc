@@ -113,8 +113,8 @@ void check_limits(ValuesReader& values, const BrokerConfig& config) {
                  "queued.max.request.bytes",
                  "queued.max.request.bytes must be larger or equal to socket.request.max.bytes");
   values.require(
-      network.connections_per_address_max != 0 ||
-          !network.connections_per_address_overrides.empty(),
+      network.connections.per_address_max != 0 ||
+          !network.connections.per_address_overrides.empty(),
       "max.connections.per.ip",
       "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides "
       "property is set.");

@@ -117,12 +117,16 @@ constexpr Key kRows[] = {
      Update::kReadOnly, kHonoured,
      "When a record counts as stored: ack after it is synced to the disk, os after it is in the "
      "page cache."},
-    {"moldau.journal.bytes", Type::kLong, "67108864", between(1048576, 17179869184),
+    {"moldau.journal.bytes", Type::kLong, "268435456", between(1048576, 17179869184),
      Importance::kMedium, Update::kReadOnly, kHonoured,
      "Size of the journal of a data directory; small appends are made durable there."},
     {"moldau.tail.cache.bytes", Type::kLong, "33554432", between(0, 1099511627776),
      Importance::kMedium, Update::kReadOnly, kHonoured,
      "Memory of each core for recent records, so that readers who keep up need no disk."},
+    {"moldau.page.cache.bytes", Type::kLong, "1073741824", between(-1, 1099511627776),
+     Importance::kMedium, Update::kReadOnly, kHonoured,
+     "How much of the newest written data stays in the page cache; older data is given back to the "
+     "kernel, and readers that far behind read from the disk. -1 leaves it to the kernel."},
     {"moldau.cores", Type::kInt, "0", between(0, 1024), Importance::kMedium, Update::kReadOnly,
      kHonoured, "How many cores to use; 0 for all that the machine grants."},
     {"moldau.http.listener", Type::kString, "127.0.0.1:9644", any(), Importance::kMedium,

@@ -43,6 +43,15 @@ inline constexpr std::string_view kNoDirFailure = "a failed data directory stops
 inline constexpr std::string_view kNoMoves = "replicas do not move between data directories yet";
 inline constexpr std::string_view kUnusedByKafka = "Kafka itself does not use it any more";
 
+inline constexpr std::string_view kNoFetchers = "nothing is replicated between nodes yet";
+inline constexpr std::string_view kNoQueue =
+    "requests do not queue; a connection's next one is read when those before it are served";
+inline constexpr std::string_view kSteadySetup = "the time does not grow with failures";
+inline constexpr std::string_view kNoTaskDelay = "background tasks begin with the node";
+inline constexpr std::string_view kWithRetention =
+    "idle producers are looked for together with old segments";
+inline constexpr std::string_view kNoPreallocation = "segments grow as they are written";
+
 [[nodiscard]] std::span<const Key> node_rows();
 [[nodiscard]] std::span<const Key> network_rows();
 [[nodiscard]] std::span<const Key> log_rows();

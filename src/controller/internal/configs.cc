@@ -237,6 +237,9 @@ std::expected<Changed, ApiError> changes_of(const View& view, const ConfigResour
   const ConfigValues& before = view.image().configs(resource.type, resource.name);
   Changed changed;
   for (const auto& config : request.configs) {
+    if (changed.contains(config.name)) {
+      return std::unexpected(bad_request("Error due to duplicate config keys"));
+    }
     if (config.config_operation < 0 || config.config_operation > 3) {
       return std::unexpected(bad_request("Unknown operation type " +
                                          std::to_string(config.config_operation) +

@@ -118,6 +118,7 @@ void Acceptor::made_room() {
 
 void Acceptor::out_of_files() {
   home_->poller().change(socket_.get(), *this, 0);
+  if (retry_.armed()) home_->disarm(retry_);
   home_->arm(retry_, home_->now() + kOutOfFilesPause);
   const std::shared_ptr<Arrivals> to = choose();
   if (to == nullptr) return;
@@ -164,13 +165,22 @@ void Acceptor::hand_over(std::shared_ptr<Arrivals> to, Descriptor socket) {
   to->waiting.fetch_add(1);
   to->loop->connections.fetch_add(1, std::memory_order_relaxed);
   EventLoop& loop = *to->loop;
-  post_function(loop, [to = std::move(to), socket = std::move(socket)]() mutable {
-    if (to->closed) {
-      to->loop->connections.fetch_sub(1, std::memory_order_relaxed);
-      return;
+  post_function(
+      loop, [self = shared_from_this(), to = std::move(to), socket = std::move(socket)]() mutable {
+        if (to->closed) {
+          to->loop->connections.fetch_sub(1, std::memory_order_relaxed);
+          return self->deal_again(std::move(socket));
+        }
+        to->sockets.push_back(std::move(socket));
+        to->changed.notify_one();
+      });
+}
+
+void Acceptor::deal_again(Descriptor socket) {
+  post_function(*home_, [self = shared_from_this(), socket = std::move(socket)]() mutable {
+    if (std::shared_ptr<Arrivals> to = self->choose()) {
+      self->hand_over(std::move(to), std::move(socket));
     }
-    to->sockets.push_back(std::move(socket));
-    to->changed.notify_one();
   });
 }
 

@@ -45,6 +45,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor>, private Wa
   // False when the last listener has left meanwhile.
   [[nodiscard]] bool join(const std::shared_ptr<Arrivals>& arrivals);
   void leave(const std::shared_ptr<Arrivals>& arrivals);
+  // A listener closed before it took this connection: another one gets it.
+  void deal_again(Descriptor socket);
   // A listener took a connection: there is room again.
   void made_room();
   [[nodiscard]] const Address& address() const { return address_; }

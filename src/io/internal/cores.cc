@@ -1,6 +1,7 @@
 #include "io/internal/cores.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -40,13 +41,6 @@ std::string file_text(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-std::size_t affinity_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
-}
-
 }  // namespace
 
 std::optional<std::size_t> cores_of_cpu_max(std::string_view text) {
@@ -57,6 +51,36 @@ std::optional<std::size_t> cores_of_cpu_max(std::string_view text) {
 
 std::optional<std::size_t> cores_of_cfs(std::string_view quota, std::string_view period) {
   return quota_cores(number_in(quota), number_in(period));
+}
+
+std::size_t affinity_cores(AffinityCall call) {
+  constexpr std::size_t kCpusMax = 1 << 20;
+  // The kernel refuses a set that is smaller than the one it keeps, whatever is in it.
+  for (std::size_t cpus = CPU_SETSIZE; cpus <= kCpusMax; cpus *= 2) {
+    const std::size_t size = CPU_ALLOC_SIZE(cpus);
+    std::vector<cpu_set_t> sets(size / sizeof(cpu_set_t));
+    if (call(0, size, sets.data()) == 0) {
+      return static_cast<std::size_t>(std::max(1, CPU_COUNT_S(size, sets.data())));
+    }
+    if (errno != EINVAL) break;
+  }
+  return 1;
+}
+
+std::size_t cores_of(const std::string& root, std::string_view proc_self_cgroup,
+                     std::size_t affinity) {
+  std::size_t cores = affinity;
+  const CgroupFolders folders = cgroup_folders(proc_self_cgroup);
+  for (const std::string& folder : folders.v2) {
+    const std::string quota = file_text(root + folder + "/cpu.max");
+    cores = std::min(cores, cores_of_cpu_max(quota).value_or(cores));
+  }
+  for (const std::string& folder : folders.v1) {
+    const auto quota = cores_of_cfs(file_text(root + folder + "/cpu.cfs_quota_us"),
+                                    file_text(root + folder + "/cpu.cfs_period_us"));
+    cores = std::min(cores, quota.value_or(cores));
+  }
+  return std::max<std::size_t>(1, cores);
 }
 
 CgroupFolders cgroup_folders(std::string_view proc_self_cgroup) {
@@ -85,18 +109,8 @@ CgroupFolders cgroup_folders(std::string_view proc_self_cgroup) {
 namespace moldau::io {
 
 std::size_t available_cores() {
-  using namespace internal;
-  std::size_t cores = affinity_cores();
-  const CgroupFolders folders = cgroup_folders(file_text("/proc/self/cgroup"));
-  for (const std::string& folder : folders.v2) {
-    cores = std::min(cores, cores_of_cpu_max(file_text(folder + "/cpu.max")).value_or(cores));
-  }
-  for (const std::string& folder : folders.v1) {
-    const auto quota = cores_of_cfs(file_text(folder + "/cpu.cfs_quota_us"),
-                                    file_text(folder + "/cpu.cfs_period_us"));
-    cores = std::min(cores, quota.value_or(cores));
-  }
-  return std::max<std::size_t>(1, cores);
+  return internal::cores_of("", internal::file_text("/proc/self/cgroup"),
+                            internal::affinity_cores());
 }
 
 }  // namespace moldau::io

@@ -1,9 +1,9 @@
-// How many cores a process may use, from the texts that Linux keeps about it. Pure but for
-// available_cores(), which reads them.
+// How many cores a process may use, from the texts that Linux keeps about it and its affinity mask.
 #pragma once
 
 #include <cstddef>
 #include <optional>
+#include <sched.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,5 +24,14 @@ struct CgroupFolders {
   std::vector<std::string> v1;
 };
 [[nodiscard]] CgroupFolders cgroup_folders(std::string_view proc_self_cgroup);
+
+// CPUs of the calling thread's affinity mask, at least one.
+using AffinityCall = int (*)(pid_t, std::size_t, cpu_set_t*);
+[[nodiscard]] std::size_t affinity_cores(AffinityCall call = &::sched_getaffinity);
+
+// What the quotas of the cgroups below `root` (a folder in place of /) leave of the affinity's
+// cores, at least one.
+[[nodiscard]] std::size_t cores_of(const std::string& root, std::string_view proc_self_cgroup,
+                                   std::size_t affinity);
 
 }  // namespace moldau::io::internal

@@ -93,6 +93,8 @@ void EventLoop::run_timers() {
 }
 
 void EventLoop::run_jobs() {
+  queue_depth_.set(ready_.size());
+  queue_depth_max_.raise(ready_.size());
   std::size_t count = 0;
   while (count < kJobsPerTurn) {
     rt::Job* job = ready_.pop();
@@ -102,8 +104,6 @@ void EventLoop::run_jobs() {
     ++count;
   }
   jobs_.add(count);
-  queue_depth_.set(count);
-  queue_depth_max_.raise(count);
 }
 
 void EventLoop::poll() {
@@ -112,6 +112,7 @@ void EventLoop::poll() {
     if (turns_.value() % kTurnsPerReport == 0) load_.slept(base::Duration::zero(), monotonic_now());
     return;
   }
+  queue_depth_.set(0);
   const base::Instant asleep = monotonic_now();
   asleep_since_.set(static_cast<std::uint64_t>(asleep.since_start.count()));
   const base::Instant wake_at = timers_.next();
@@ -158,6 +159,7 @@ base::Timestamp EventLoop::wall_now() { return wall_clock_now(); }
 
 void EventLoop::arm(rt::Timer& timer, base::Instant at) {
   ASSERT(is_current());
+  ASSERT(!timer.armed());
   timers_.arm(timer, at);
 }
 

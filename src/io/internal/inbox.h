@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 #include "rt/job.h"
 
@@ -14,16 +15,19 @@ namespace moldau::io::internal {
 class JobQueue {
  public:
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] std::size_t size() const { return size_; }
   void push(rt::Job& job) {
     job.next = nullptr;
     (last_ == nullptr ? first_ : last_->next) = &job;
     last_ = &job;
+    ++size_;
   }
   rt::Job* pop() {
     rt::Job* job = first_;
     if (job == nullptr) return nullptr;
     first_ = job->next;
     if (first_ == nullptr) last_ = nullptr;
+    --size_;
     return job;
   }
   // Linear: only a frame that is destroyed while it waits asks for it.
@@ -33,6 +37,7 @@ class JobQueue {
       if (at != &job) continue;
       (before == nullptr ? first_ : before->next) = job.next;
       if (last_ == &job) last_ = before;
+      --size_;
       return true;
     }
     return false;
@@ -41,6 +46,7 @@ class JobQueue {
  private:
   rt::Job* first_ = nullptr;
   rt::Job* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 class Inbox {

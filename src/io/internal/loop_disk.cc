@@ -15,7 +15,7 @@
 
 namespace moldau::io::internal {
 
-LoopDisk::Batch::Batch(LoopDisk& disk)
+LoopDisk::Batch::Batch(LoopDisk& disk, Kind& of)
     : PoolTask([](PoolTask& task) {
         auto& batch = static_cast<Batch&>(task);
         for (auto* at = batch.operations.first(); at != nullptr; at = at->runtime_next) {
@@ -27,7 +27,8 @@ LoopDisk::Batch::Batch(LoopDisk& disk)
         auto& batch = static_cast<Batch&>(job);
         batch.owner->finished(batch);
       }),
-      owner(&disk) {}
+      owner(&disk),
+      kind(&of) {}
 
 LoopDisk::LoopDisk(EventLoop& loop) : loop_(&loop), ring_(loop) {}
 LoopDisk::~LoopDisk() = default;
@@ -58,13 +59,13 @@ bool LoopDisk::submit(rt::DiskOperation& operation) {
   loop_->disk_in_flight.add();
   switch (operation.kind) {
     case rt::DiskOperation::Kind::kRead:
-      reads_.push(operation);
+      reads_.waiting.push(operation);
       break;
     case rt::DiskOperation::Kind::kWrite:
-      writes_.push(operation);
+      writes_.waiting.push(operation);
       break;
     case rt::DiskOperation::Kind::kSync:
-      syncs_.push(operation);
+      syncs_.waiting.push(operation);
       break;
   }
   return false;
@@ -77,14 +78,24 @@ void LoopDisk::abandon(rt::DiskOperation&) {
 }
 
 void LoopDisk::flush() {
-  if (!writes_.empty()) flush_to(loop_->shared().writers, writes_, kBatchBytesMax);
-  if (ring_.is_open()) {
-    if (!reads_.empty()) flush_to_ring(reads_);
-    if (!syncs_.empty() && syncs_.size() <= kRingSyncsMax) flush_to_ring(syncs_);
-  } else if (!reads_.empty()) {
-    flush_to(loop_->shared().blocking, reads_, 0);
+  if (!writes_.waiting.empty()) flush_to(loop_->shared().writers, writes_, kBatchBytesMax);
+  if (ring_.is_open() && !ring_.gave_up()) {
+    if (!reads_.waiting.empty()) flush_to_ring(reads_.waiting);
+    if (!syncs_.waiting.empty() && syncs_.waiting.size() <= kRingSyncsMax) {
+      flush_to_ring(syncs_.waiting);
+    }
   }
-  if (!syncs_.empty()) flush_to(loop_->shared().blocking, syncs_, 0);
+  if (ring_.gave_up()) take_back_from_ring();
+  if (!reads_.waiting.empty()) flush_to(loop_->shared().blocking, reads_, 0);
+  if (!syncs_.waiting.empty()) flush_to(loop_->shared().syncs, syncs_, 0);
+}
+
+void LoopDisk::take_back_from_ring() {
+  OperationList left = ring_.take_back();
+  while (rt::DiskOperation* operation = left.pop()) {
+    const bool syncs = operation->kind == rt::DiskOperation::Kind::kSync;
+    (syncs ? syncs_ : reads_).waiting.push(*operation);
+  }
 }
 
 void LoopDisk::flush_to_ring(OperationList& waiting) {
@@ -93,36 +104,36 @@ void LoopDisk::flush_to_ring(OperationList& waiting) {
 }
 
 // One batch takes operations until it has bytes_max; at zero each operation is a batch of its own.
-void LoopDisk::flush_to(ThreadPool& pool, OperationList& waiting, std::size_t bytes_max) {
+void LoopDisk::flush_to(ThreadPool& pool, Kind& kind, std::size_t bytes_max) {
   PoolChain chain;
-  while (!waiting.empty()) {
-    Batch* batch = take_batch();
+  while (!kind.waiting.empty()) {
+    Batch* batch = take_batch(kind);
     if (batch == nullptr) break;  // The rest goes when a batch comes back.
     std::size_t bytes = 0;
     do {
-      rt::DiskOperation& operation = *waiting.pop();
+      rt::DiskOperation& operation = *kind.waiting.pop();
       bytes += transfer_bytes(operation);
       batch->operations.push(operation);
-    } while (!waiting.empty() && bytes < bytes_max);
+    } while (!kind.waiting.empty() && bytes < bytes_max);
     chain.push(*batch);
   }
   pool.submit(chain);
 }
 
-LoopDisk::Batch* LoopDisk::take_batch() {
-  if (free_batches_.empty()) {
-    if (batches_.size() >= kBatchesMax) return nullptr;
-    batches_.push_back(std::make_unique<Batch>(*this));
-    return batches_.back().get();
+LoopDisk::Batch* LoopDisk::take_batch(Kind& kind) {
+  if (kind.free.empty()) {
+    if (kind.batches.size() >= kBatchesMax) return nullptr;
+    kind.batches.push_back(std::make_unique<Batch>(*this, kind));
+    return kind.batches.back().get();
   }
-  Batch* batch = free_batches_.back();
-  free_batches_.pop_back();
+  Batch* batch = kind.free.back();
+  kind.free.pop_back();
   return batch;
 }
 
 void LoopDisk::finished(Batch& batch) {
   OperationList operations = std::exchange(batch.operations, {});
-  free_batches_.push_back(&batch);
+  batch.kind->free.push_back(&batch);
   while (rt::DiskOperation* operation = operations.pop()) loop_->finish(*operation);
 }
 

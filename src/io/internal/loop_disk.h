@@ -1,9 +1,9 @@
 // LoopDisk is rt::Disk of one event loop. Reads are tried in place when the page cache can answer.
 // Everything else is gathered while the loop runs its turn and handed out at the turn's end, many
 // operations with one wake: writes in batches to the writing threads, cold reads and single syncs
-// to the ring, many syncs (and without a ring everything) to the blocking threads. No write happens
-// on the loop: the kernel may make the writer wait (dirty limits, the file system's journal), and
-// says so only on some file systems.
+// to the ring, many syncs to the syncing threads, without a ring cold reads to the blocking ones.
+// No write happens on the loop: the kernel may make the writer wait (dirty limits, the file
+// system's journal), and says so only on some file systems.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,7 @@ class LoopDisk final : public rt::Disk {
   // On the loop's thread, around its life.
   void open();
   void close();
+  [[nodiscard]] Ring& ring() { return ring_; }
   // Hands out what was gathered.
   void flush();
   [[nodiscard]] bool idle() const;
@@ -67,25 +68,33 @@ class LoopDisk final : public rt::Disk {
   // behind a ring wake each other one by one.
   static constexpr std::size_t kRingSyncsMax = 2;
 
+  struct Kind;
   // Operations on their way through a pool thread, and the job that brings them back.
   struct Batch final : PoolTask, rt::Job {
-    explicit Batch(LoopDisk& disk);
+    Batch(LoopDisk& disk, Kind& kind);
     LoopDisk* owner;
+    Kind* kind;
     OperationList operations;
   };
+  // Reads, writes or syncs: those that wait, and batches of their own, so that many slow ones of
+  // one kind never keep those of another from being handed out.
+  struct Kind {
+    OperationList waiting;
+    std::vector<std::unique_ptr<Batch>> batches;
+    std::vector<Batch*> free;
+  };
 
-  [[nodiscard]] Batch* take_batch();
-  void flush_to(ThreadPool& pool, OperationList& waiting, std::size_t bytes_max);
+  [[nodiscard]] Batch* take_batch(Kind& kind);
+  void flush_to(ThreadPool& pool, Kind& kind, std::size_t bytes_max);
   void flush_to_ring(OperationList& waiting);
+  void take_back_from_ring();
   void finished(Batch& batch);
 
   EventLoop* loop_;
   Ring ring_;
-  OperationList writes_;
-  OperationList reads_;
-  OperationList syncs_;
-  std::vector<std::unique_ptr<Batch>> batches_;
-  std::vector<Batch*> free_batches_;
+  Kind writes_;
+  Kind reads_;
+  Kind syncs_;
 };
 
 }  // namespace moldau::io::internal

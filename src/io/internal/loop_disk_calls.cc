@@ -35,7 +35,7 @@ rt::Task<rt::IoResult<rt::FileRef>> LoopDisk::open(std::string path, rt::OpenMod
       CO_TRY(co_await blocking(*loop_, [path, mode] { return open_file(path, mode); }));
   Shared& shared = loop_->shared();
   co_return std::make_shared<OpenFile>(std::move(path), std::move(descriptor), shared.locks,
-                                       shared.blocking);
+                                       shared.bulk);
 }
 
 rt::Task<rt::IoResult<std::uint64_t>> LoopDisk::size(rt::FileRef file) {
@@ -83,7 +83,9 @@ rt::Task<rt::IoResult<void>> LoopDisk::remove(std::string path) {
 }
 
 rt::Task<rt::IoResult<void>> LoopDisk::remove_tree(std::string path) {
-  co_return co_await blocking(*loop_, [path = std::move(path)] { return remove_file_tree(path); });
+  ASSERT(loop_->is_current());
+  co_return co_await off_loop(*loop_, loop_->shared().bulk,
+                              [path = std::move(path)] { return remove_file_tree(path); });
 }
 
 rt::Task<rt::IoResult<void>> LoopDisk::make_directories(std::string path) {

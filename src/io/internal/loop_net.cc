@@ -12,7 +12,6 @@
 #include "base/result.h"
 #include "io/internal/acceptor.h"
 #include "io/internal/event_loop.h"
-#include "io/internal/off_loop.h"
 #include "io/internal/shared.h"
 #include "io/internal/tcp_connection.h"
 
@@ -60,9 +59,10 @@ class TcpListener final : public rt::Listener {
   void close() override {
     if (std::exchange(arrivals_->closed, true)) return;
     arrivals_->loop->connections.fetch_sub(arrivals_->sockets.size(), std::memory_order_relaxed);
-    arrivals_->sockets.clear();
     arrivals_->changed.notify_all();
     acceptor_->leave(arrivals_);
+    for (Descriptor& socket : arrivals_->sockets) acceptor_->deal_again(std::move(socket));
+    arrivals_->sockets.clear();
   }
   [[nodiscard]] const rt::Endpoint& local() const override { return local_; }
 
@@ -133,16 +133,17 @@ rt::IoError stopped() { return {.code = rt::IoErrorCode::kStopped}; }
 
 }  // namespace
 
-rt::Task<rt::IoResult<std::vector<Address>>> LoopNet::addresses(rt::Endpoint endpoint) {
+rt::Task<rt::IoResult<std::vector<Address>>> LoopNet::addresses(rt::Endpoint endpoint,
+                                                                base::Instant deadline,
+                                                                rt::StopToken token) {
   if (const auto numeric = numeric_address(endpoint)) co_return std::vector{*numeric};
-  co_return co_await off_loop(*loop_, loop_->shared().resolver, [endpoint = std::move(endpoint)] {
-    return resolve_blocking(endpoint);
-  });
+  co_return co_await loop_->shared().resolver.resolve(*loop_, std::move(endpoint), deadline, token);
 }
 
 // A name listens on its first IPv4 address, as the JVM does, or else on its first one.
 rt::Task<rt::IoResult<Address>> LoopNet::listening_address(rt::Endpoint endpoint) {
-  const std::vector<Address> found = CO_TRY(co_await addresses(std::move(endpoint)));
+  const std::vector<Address> found =
+      CO_TRY(co_await addresses(std::move(endpoint), base::kNever, {}));
   const auto v4 = std::ranges::find(found, AF_INET, &Address::family);
   co_return v4 == found.end() ? found.front() : *v4;
 }
@@ -167,7 +168,8 @@ rt::Task<rt::IoResult<rt::ConnectionPtr>> LoopNet::connect(rt::Endpoint endpoint
                                                            rt::StopToken token) {
   ASSERT(loop_->is_current());
   const base::Instant deadline = loop_->now() + timeout;
-  const std::vector<Address> targets = CO_TRY(co_await addresses(std::move(endpoint)));
+  const std::vector<Address> targets =
+      CO_TRY(co_await addresses(std::move(endpoint), deadline, token));
   rt::IoError last{.code = rt::IoErrorCode::kTimedOut};
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (token.stop_requested()) co_return std::unexpected(stopped());
@@ -208,7 +210,8 @@ rt::Task<rt::IoResult<rt::ConnectionPtr>> LoopNet::connect_to(Address address,
 
 rt::Task<rt::IoResult<std::vector<rt::Endpoint>>> LoopNet::resolve(rt::Endpoint endpoint) {
   ASSERT(loop_->is_current());
-  const std::vector<Address> found = CO_TRY(co_await addresses(std::move(endpoint)));
+  const std::vector<Address> found =
+      CO_TRY(co_await addresses(std::move(endpoint), base::kNever, {}));
   std::vector<rt::Endpoint> endpoints;
   endpoints.reserve(found.size());
   for (const Address& address : found) {

@@ -1,5 +1,5 @@
 // LoopNet is rt::Net of one event loop: listeners that share acceptors with other loops, outgoing
-// connections, and names resolved on a thread of their own.
+// connections, and names resolved on threads of their own.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,9 @@ class LoopNet final : public rt::Net {
   [[nodiscard]] std::string host_name() override;
 
  private:
-  [[nodiscard]] rt::Task<rt::IoResult<std::vector<Address>>> addresses(rt::Endpoint endpoint);
+  [[nodiscard]] rt::Task<rt::IoResult<std::vector<Address>>> addresses(rt::Endpoint endpoint,
+                                                                       base::Instant deadline,
+                                                                       rt::StopToken token);
   [[nodiscard]] rt::Task<rt::IoResult<Address>> listening_address(rt::Endpoint endpoint);
   [[nodiscard]] rt::Task<rt::IoResult<rt::ConnectionPtr>> connect_to(Address address,
                                                                      base::Instant deadline,

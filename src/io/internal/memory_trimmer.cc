@@ -56,7 +56,7 @@ void MemoryTrimmer::look() {
     }
     TrimPolicy* policy;
   };
-  shared_->blocking.submit(*std::make_unique<Trim>(shared_->trim_policy).release());
+  shared_->bulk.submit(*std::make_unique<Trim>(shared_->trim_policy).release());
 }
 
 }  // namespace moldau::io::internal

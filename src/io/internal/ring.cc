@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/result.h"
@@ -62,6 +63,7 @@ rt::IoResult<void> Ring::open() {
 void Ring::close() {
   if (!open_) return;
   ASSERT(in_kernel_ == 0);
+  if (retry_.armed()) loop_->disarm(retry_);
   loop_->poller().remove(ring_.ring_fd, *this);
   ::io_uring_queue_exit(&ring_);
   open_ = false;
@@ -83,21 +85,54 @@ void Ring::prepare(io_uring_sqe& entry, rt::DiskOperation& operation) {
   ::io_uring_sqe_set_data(&entry, &operation);
 }
 
-void Ring::submit() {
-  bool prepared = false;
-  while (!waiting_.empty() && in_kernel_ < kEntries) {
+void Ring::prepare_waiting() {
+  while (!waiting_.empty() && in_kernel_ + prepared_.size() < kEntries) {
     io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
-    if (entry == nullptr) break;
-    prepare(*entry, *waiting_.pop());
-    ++in_kernel_;
-    prepared = true;
+    if (entry == nullptr) return;
+    rt::DiskOperation& operation = *waiting_.pop();
+    prepare(*entry, operation);
+    prepared_.push(operation);
   }
-  if (!prepared) return;
-  int submitted = 0;
-  do {
-    submitted = ::io_uring_submit(&ring_);
-  } while (submitted == -EINTR || submitted == -EAGAIN);
-  ASSERT(submitted >= 0);
+}
+
+void Ring::submit() {
+  if (gave_up_) return;
+  prepare_waiting();
+  while (!prepared_.empty()) {
+    const unsigned before = ::io_uring_sq_ready(&ring_);
+    const int result = submit_(&ring_);
+    const unsigned taken = before - ::io_uring_sq_ready(&ring_);
+    for (unsigned i = 0; i < taken; ++i) {
+      prepared_.pop();
+      ++in_kernel_;
+    }
+    // One that the kernel finds wrong ends its call early: the rest goes with the next call.
+    if (taken > 0 || result == -EINTR) continue;
+    // A full completion queue, or memory that completions hold.
+    if (reap() > 0) continue;
+    return refused(-result);
+  }
+  tries_ = 0;
+}
+
+void Ring::refused(int os_error) {
+  const bool passes =
+      os_error == EAGAIN || os_error == EBUSY || os_error == ENOMEM || os_error == 0;
+  if (passes && ++tries_ < kTriesMax) {
+    if (!retry_.armed()) loop_->arm(retry_, loop_->now() + kRetryAfter);
+    return;
+  }
+  gave_up_ = true;
+  LOG_WARN(loop_->log(), "io",
+           "loop {}: io_uring takes nothing any more ({}), syncs and cold reads use threads now",
+           loop_->index(), rt::io_error_from_errno(os_error).to_string());
+}
+
+OperationList Ring::take_back() {
+  ASSERT(gave_up_);
+  OperationList all = std::exchange(prepared_, {});
+  while (rt::DiskOperation* operation = waiting_.pop()) all.push(*operation);
+  return all;
 }
 
 void Ring::on_ready(std::uint32_t) {
@@ -105,9 +140,10 @@ void Ring::on_ready(std::uint32_t) {
   submit();
 }
 
-void Ring::reap() {
+std::size_t Ring::reap() {
   io_uring_cqe* completion = nullptr;
-  while (::io_uring_peek_cqe(&ring_, &completion) == 0) {
+  std::size_t count = 0;
+  for (; ::io_uring_peek_cqe(&ring_, &completion) == 0; ++count) {
     auto& operation = *static_cast<rt::DiskOperation*>(::io_uring_cqe_get_data(completion));
     const int result = completion->res;
     ::io_uring_cqe_seen(&ring_, completion);
@@ -126,6 +162,7 @@ void Ring::reap() {
       waiting_.push(operation);
     }
   }
+  return count;
 }
 
 }  // namespace moldau::io::internal

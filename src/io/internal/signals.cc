@@ -1,5 +1,6 @@
 #include "io/internal/signals.h"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <sys/eventfd.h>
@@ -7,6 +8,8 @@
 
 #include "base/assert.h"
 #include "base/result.h"
+#include "io/internal/log_writer.h"
+#include "io/internal/shared.h"
 
 namespace moldau::io::internal {
 
@@ -15,6 +18,9 @@ namespace {
 // What a handler may touch.
 std::atomic<int> first_signal{0};
 std::atomic<int> wake_descriptor{-1};
+std::atomic<const LogWriter*> log_of_process{nullptr};
+
+constexpr std::array kFaults{SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 
 }  // namespace
 
@@ -29,6 +35,13 @@ void Signals::handle(int number) {
   errno = saved;
 }
 
+// The handler is gone when it runs (SA_RESETHAND), so the raised signal, delivered when it returns,
+// ends the process the usual way and its core shows the fault.
+void Signals::handle_fault(int number) {
+  if (const LogWriter* log = log_of_process.load()) log->flush_before_death();
+  ::raise(number);
+}
+
 rt::IoResult<void> Signals::open() {
   ASSERT(wake_descriptor.load() == -1);
   wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -40,6 +53,16 @@ rt::IoResult<void> Signals::open() {
   action.sa_handler = &Signals::handle;
   action.sa_flags = SA_RESTART;
   for (const int number : {SIGTERM, SIGINT}) ::sigaction(number, &action, nullptr);
+  log_of_process.store(&loop_->shared().log);
+  struct sigaction fault{};
+  fault.sa_handler = &Signals::handle_fault;
+  fault.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int number : kFaults) {
+    struct sigaction before{};
+    ::sigaction(number, &fault, &before);
+    // A sanitizer's own handler says more.
+    if (before.sa_handler != SIG_DFL) ::sigaction(number, &before, nullptr);
+  }
   open_ = true;
   return {};
 }
@@ -47,6 +70,12 @@ rt::IoResult<void> Signals::open() {
 void Signals::close() {
   if (!open_) return;
   for (const int number : {SIGTERM, SIGINT}) ::signal(number, SIG_DFL);
+  for (const int number : kFaults) {
+    struct sigaction now{};
+    ::sigaction(number, nullptr, &now);
+    if (now.sa_handler == &Signals::handle_fault) ::signal(number, SIG_DFL);
+  }
+  log_of_process.store(nullptr);
   wake_descriptor.store(-1);
   loop_->poller().remove(wake_.get(), *this);
   open_ = false;

@@ -1,6 +1,7 @@
 // Signals turns the first SIGTERM or SIGINT into a job on a loop; a second one ends the process at
-// once, also when the loop is stuck. SIGPIPE is ignored (a closed socket is an error code). One per
-// process: handlers are global.
+// once, also when the loop is stuck. SIGPIPE is ignored (a closed socket is an error code). A
+// signal that ends the process for a fault of its own (SIGABRT, SIGSEGV and the like) first lets
+// the log write what led to it. One per process: handlers are global.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@ class Signals final : private Watch {
 
  private:
   static void handle(int number);
+  static void handle_fault(int number);
   void on_ready(std::uint32_t) override { changed_.notify_all(); }
 
   EventLoop* loop_;

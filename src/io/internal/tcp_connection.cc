@@ -17,7 +17,7 @@ namespace moldau::io::internal {
 
 namespace {
 
-constexpr std::size_t kSlicesPerCall = 64;
+constexpr std::size_t kSlicesPerCall = 256;
 
 }  // namespace
 
@@ -28,6 +28,8 @@ TcpConnection::TcpConnection(EventLoop& loop, Descriptor socket)
       local_(local_address(socket_.get()).endpoint()) {
   const int on = 1;
   ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // As Kafka on both sides: a peer that is gone without a word is found out one day.
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 TcpConnection::~TcpConnection() {

@@ -1,6 +1,8 @@
-// ThreadPool runs tasks on threads that are started when they are first needed, up to a maximum.
-// The queue is intrusive: whoever submits owns the task until it has run. Submitting is possible
-// from any thread; tasks start in order. The destructor runs what is queued, then joins.
+// ThreadPool runs tasks on threads: one from start() on, more when they are needed, up to a
+// maximum. A process that may have no more threads goes on with those it has. The queue is
+// intrusive: whoever submits owns the task until it has run. Submitting is possible from any
+// thread, between start() and close(); tasks start in order. close() runs what is queued, then
+// joins.
 #pragma once
 
 #include <condition_variable>
@@ -9,6 +11,10 @@
 #include <pthread.h>
 #include <string>
 #include <vector>
+
+#include "base/trace.h"
+#include "io/internal/threads.h"
+#include "rt/io_error.h"
 
 namespace moldau::io::internal {
 
@@ -39,11 +45,18 @@ class PoolChain {
 
 class ThreadPool {
  public:
-  // The name (at most 12 characters) is what ps -L shows.
-  ThreadPool(std::string name, std::size_t threads_max);
+  // The name (at most 12 characters) is what ps -L shows. A thread that cannot be started is said
+  // to the log, once.
+  ThreadPool(std::string name, std::size_t threads_max, base::LogSink& log,
+             ThreadStarter starter = &start_thread_named);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool();
+  ~ThreadPool() { close(); }
+
+  // Fails when not even one thread can be started.
+  [[nodiscard]] rt::IoResult<void> start();
+  // Idempotent. One thread.
+  void close();
 
   void submit(const PoolChain& chain);
   void submit(PoolTask& task) {
@@ -55,12 +68,20 @@ class ThreadPool {
   [[nodiscard]] std::size_t threads() const;
 
  private:
+  // After a refusal so many submits pass before the next try: a refused try costs as much as some
+  // tasks do.
+  static constexpr std::size_t kSubmitsBeforeRetry = 64;
+
   static void* enter(void* pool);
   void run();
-  void add_thread();
+  [[nodiscard]] rt::IoResult<void> add_thread();
+  // False when a thread was refused just now.
+  [[nodiscard]] bool grow();
 
   const std::string name_;
   const std::size_t threads_max_;
+  base::LogSink* const log_;
+  const ThreadStarter starter_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
   PoolTask* first_ = nullptr;
@@ -68,6 +89,8 @@ class ThreadPool {
   std::size_t queued_ = 0;
   std::size_t idle_ = 0;
   std::size_t starting_ = 0;  // started, not yet looking for work
+  std::size_t submits_to_retry_ = 0;
+  bool refusal_said_ = false;
   bool closing_ = false;
   std::vector<pthread_t> threads_;
 };

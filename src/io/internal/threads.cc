@@ -2,12 +2,10 @@
 
 #include <csignal>
 
-#include "base/assert.h"
-
 namespace moldau::io::internal {
 
-pthread_t start_thread_named(const std::string& name, std::size_t stack_bytes,
-                             void* (*function)(void*), void* argument) {
+rt::IoResult<pthread_t> start_thread_named(const std::string& name, std::size_t stack_bytes,
+                                           void* (*function)(void*), void* argument) {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, stack_bytes);
@@ -20,10 +18,10 @@ pthread_t start_thread_named(const std::string& name, std::size_t stack_bytes,
   }
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread{};
-  const int thread_not_started = ::pthread_create(&thread, &attributes, function, argument);
+  const int refused = ::pthread_create(&thread, &attributes, function, argument);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::pthread_attr_destroy(&attributes);
-  ASSERT(thread_not_started == 0);
+  if (refused != 0) return std::unexpected(rt::io_error_from_errno(refused));
   ::pthread_setname_np(thread, name.c_str());
   return thread;
 }

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <string>
 
+#include "rt/io_error.h"
+
 namespace moldau::io::internal {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
@@ -19,8 +21,11 @@ inline constexpr std::size_t kStackScale = 1;
 inline constexpr std::size_t kLoopStackBytes = kStackScale * (1 << 20);
 inline constexpr std::size_t kPoolStackBytes = kStackScale * (256 << 10);
 
-// A process that cannot start a thread at its beginning cannot serve: aborts with the reason.
-[[nodiscard]] pthread_t start_thread_named(const std::string& name, std::size_t stack_bytes,
-                                           void* (*function)(void*), void* argument);
+// Fails when the process may not have another thread (a limit of its cgroup or user, or no memory).
+using ThreadStarter = rt::IoResult<pthread_t> (*)(const std::string& name, std::size_t stack_bytes,
+                                                  void* (*function)(void*), void* argument);
+[[nodiscard]] rt::IoResult<pthread_t> start_thread_named(const std::string& name,
+                                                         std::size_t stack_bytes,
+                                                         void* (*function)(void*), void* argument);
 
 }  // namespace moldau::io::internal

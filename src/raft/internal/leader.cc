@@ -238,8 +238,9 @@ Answer Raft::fetch_answer(RequestId id, const FetchRequest& request) {
     } else if (const auto* needs = std::get_if<NeedsSnapshot>(&validation)) {
       response.snapshot = needs->id;
     } else if (request.fetch_offset < log_.end_offset()) {
-      answer.attach = ReadLog{
-          .from = request.fetch_offset, .upto = log_.end_offset(), .bytes_max = request.bytes_max};
+      answer.attach = ReadLog{.from = request.fetch_offset,
+                              .upto = log_.end_offset(),
+                              .bytes_max = std::min(request.bytes_max, options_.fetch_bytes_max)};
     }
   }
   answer.response = std::move(response);
@@ -294,9 +295,11 @@ Answer Raft::fetch_snapshot(RequestId id, const FetchSnapshotRequest& request) {
   response.position = request.position;
   return {.id = id,
           .response = std::move(response),
-          .attach = ReadSnapshot{.id = request.id,
-                                 .position = static_cast<std::uint64_t>(request.position),
-                                 .bytes_max = request.bytes_max}};
+          .attach = ReadSnapshot{
+              .id = request.id,
+              .position = static_cast<std::uint64_t>(request.position),
+              // The peer's claim is not what we allocate.
+              .bytes_max = std::min(request.bytes_max, options_.fetch_snapshot_bytes_max)}};
 }
 
 DescribeQuorumResponse Raft::describe() {

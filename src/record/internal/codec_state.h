@@ -70,7 +70,7 @@ struct CodecState {
   std::size_t block_taken = 0;
   bool xerial = false;
 
-  // The record window of a streaming validation; grows to kWindowBytesMax at most.
+  // The record window of a streaming validation; grows to kWindowBytes at most.
   std::vector<std::byte> window;
 
   // Null when the library has no memory to give.

@@ -8,6 +8,7 @@
 #include "rt/call.h"
 #include "storage/internal/log_files.h"
 #include "storage/internal/store_state.h"
+#include "storage/planted.h"
 
 namespace moldau::storage::internal {
 
@@ -35,6 +36,7 @@ Committer::Committer(StoreState& store, DataDirectory& directory, Journal& journ
       directory_(&directory),
       journal_(&journal),
       work_(*store.loop),
+      journal_answered_(*store.loop),
       submission_finished_(*store.loop),
       retry_(*store.loop),
       synced_(*store.loop),
@@ -62,7 +64,11 @@ void Committer::resume(LogState& log) {
 
 void Committer::forget(LogState& log) {
   std::erase(queue_, &log);
-  for (RegionLogs& region : regions_) std::ranges::replace(region.logs, &log, nullptr);
+  for (RegionLogs& region : regions_) {
+    for (Listed& listed : region.logs) {
+      if (listed.log == &log) listed.log = nullptr;
+    }
+  }
   retry_.notify_all();
 }
 
@@ -127,6 +133,7 @@ void Committer::gather(Round& journaled, Round& in_place, Round& written) {
     if (!log->synced_writes()) {
       add(written, *log);
     } else if (goes_in_place(*log, journaled)) {
+      if (!log->is_metadata && journal_->ready()) store_->loop->mark("synced in place");
       add(in_place, *log);
     } else if (journaled.journal_bytes + journal_cost(*log) > journal_room) {
       log->gate.leave();  // Full: among the first of the next round.
@@ -174,8 +181,9 @@ bool Committer::goes_in_place(const LogState& log, const Round& journaled) const
     return true;
   // The fuller the journal, the more its bytes cost: they are written twice.
   const std::size_t crossover = store_->options.in_place_bytes;
-  if (journal_used_percent_ >= 85) return log.pending_bytes >= crossover / 16;
-  if (journal_used_percent_ >= 60) return log.pending_bytes >= crossover / 4;
+  const std::uint32_t used = journal_->used_percent();
+  if (used >= 85) return log.pending_bytes >= crossover / 16;
+  if (used >= 60) return log.pending_bytes >= crossover / 4;
   return log.pending_bytes >= crossover;
 }
 
@@ -234,7 +242,12 @@ rt::Task<> Committer::write_segments(Round& round) {
     log.written_end = write.end_offset;
   }
   for (const LogCommit& commit : round.logs) {
-    if (!commit.log->failed()) commit.log->next_to_write = commit.end_number;
+    LogState& log = *commit.log;
+    if (log.failed()) continue;
+    log.next_to_write = commit.end_number;
+    if (planted(PlantedBug::kAnswerBeforeSync) && log.listener != nullptr) {
+      log.listener->durable_end_moved(*log.log, commit.end_offset);
+    }
   }
 }
 
@@ -270,18 +283,22 @@ rt::Task<> Committer::sync_and_complete(LogCommit commit) {
   complete(commit);
 }
 
-// Afterwards round.logs holds those that must still be synced in place.
+// Afterwards round.logs holds those that must still be synced in place. The submission is finished
+// only when its segments are written too: before that a sync of theirs, by which flush_region()
+// frees the region, would cover nothing of it.
 rt::Task<> Committer::commit_journaled(Round& round) {
   build_entries(round);
   ++submissions_started_;
   scope_.spawn(send_to_journal(round));
   co_await write_segments(round);
-  while (!round.journal_answered) co_await submission_finished_.wait();
-  journal_used_percent_ = round.receipt.used_percent;
-  if (!round.receipt.durable) co_return;
-  store_->stats.journaled_bytes += round.bytes;
-  for (const LogCommit& commit : round.logs) complete(commit);
-  round.logs.clear();
+  while (!round.journal_answered) co_await journal_answered_.wait();
+  if (round.receipt.durable) {
+    store_->stats.journaled_bytes += round.bytes;
+    for (const LogCommit& commit : round.logs) complete(commit);
+    round.logs.clear();
+  }
+  ++submissions_finished_;
+  submission_finished_.notify_all();
 }
 
 rt::Task<> Committer::send_to_journal(Round& round) {
@@ -290,8 +307,7 @@ rt::Task<> Committer::send_to_journal(Round& round) {
   round.receipt = co_await rt::call(*store_->loop, journal_->loop(), journal_->commit(submission));
   if (round.receipt.durable) list_in_region(round);
   round.journal_answered = true;
-  ++submissions_finished_;
-  submission_finished_.notify_all();
+  journal_answered_.notify_all();
 }
 
 void Committer::build_entries(Round& round) {
@@ -359,35 +375,47 @@ void Committer::list_in_region(Round& round) {
   if (regions_.empty() || regions_.back().region < region) {
     regions_.push_back({.region = region, .logs = {}});
   }
+  auto& listed = regions_.back().logs;
   for (const LogCommit& commit : round.logs) {
-    if (commit.log->listed_region == region + 1) continue;
-    commit.log->listed_region = region + 1;
-    regions_.back().logs.push_back(commit.log);
+    LogState& log = *commit.log;
+    if (log.listed_region == region + 1) {
+      listed[log.listed_at].end = commit.end_offset;
+      continue;
+    }
+    log.listed_region = region + 1;
+    log.listed_at = listed.size();
+    listed.push_back({.log = &log, .end = commit.end_offset});
   }
 }
 
-// Takes a log off the lists up to `region`, its gate passed. Null when the lists are empty, or when
+// Takes a log off the lists up to `region`, its gate passed. None when the lists are empty, or when
 // the next log's gate is closed (then they are not empty).
-LogState* Committer::next_to_flush(std::uint64_t region) {
+std::optional<Committer::Listed> Committer::next_to_flush(std::uint64_t region) {
   while (!regions_.empty() && regions_.front().region <= region) {
     auto& logs = regions_.front().logs;
     if (logs.empty()) {
       regions_.pop_front();
       continue;
     }
-    LogState* log = logs.back();
-    if (log != nullptr && !log->gate.try_enter()) return nullptr;
+    const Listed listed = logs.back();
+    if (listed.log != nullptr && !listed.log->gate.try_enter()) return std::nullopt;
     logs.pop_back();
-    if (log != nullptr) return log;
+    if (listed.log == nullptr) continue;
+    if (listed.log->listed_region == regions_.front().region + 1) listed.log->listed_region = 0;
+    return listed;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-rt::Task<> Committer::flush_log(LogState& log, Flushing& flushing) {
+// A log with entries in many regions is synced for the oldest, and that covers the others too.
+rt::Task<> Committer::flush_log(Listed listed, Flushing& flushing) {
+  LogState& log = *listed.log;
   bool ok = true;
-  if (log.recovery_point < log.durable_end) {
-    const auto synced =
-        log.sync_failed ? Result<void>(std::unexpected(*log.failure)) : co_await sync_log(log);
+  if (log.recovery_point < std::min(listed.end, log.durable_end)) {
+    const auto synced = log.sync_failed
+                            ? Result<void>(error(ErrorCode::kKafkaStorageError,
+                                                 log.path + " could not be synced before"))
+                            : co_await sync_log(log);
     if (!synced) log.fail(synced.error());
     ok = synced.has_value();
   }
@@ -396,10 +424,8 @@ rt::Task<> Committer::flush_log(LogState& log, Flushing& flushing) {
     if (regions_.empty() || regions_.front().region > flushing.region) {
       regions_.push_front({.region = flushing.region, .logs = {}});
     }
-    regions_.front().logs.push_back(&log);
+    regions_.front().logs.push_back(listed);
     flushing.ok = false;
-  } else if (log.listed_region <= flushing.region + 1) {
-    log.listed_region = 0;
   }
   --flushing.running;
   log.gate.leave();
@@ -407,17 +433,16 @@ rt::Task<> Committer::flush_log(LogState& log, Flushing& flushing) {
 }
 
 rt::Task<bool> Committer::flush_region(std::uint64_t region) {
-  // A submission on its way may hold entries of this region and is not on the lists yet.
+  // A submission on its way may hold entries of this region, and its segments may not be written.
   const std::uint64_t started = submissions_started_;
   while (submissions_finished_ < started) co_await submission_finished_.wait();
 
   Flushing flushing{.region = region};
   rt::Scope syncs(*store_->loop);
   while (flushing.ok) {
-    LogState* log = next_to_flush(region);
-    if (log != nullptr) {
+    if (const auto listed = next_to_flush(region); listed.has_value()) {
       ++flushing.running;
-      syncs.spawn(flush_log(*log, flushing));
+      syncs.spawn(flush_log(*listed, flushing));
       while (flushing.running >= kRegionSyncsMax) co_await synced_.wait();
     } else if (!regions_.empty() && regions_.front().region <= region) {
       co_await retry_.wait();

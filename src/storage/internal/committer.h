@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "rt/loop.h"
@@ -86,9 +87,14 @@ class Committer final : public JournalParticipant {
   [[nodiscard]] rt::Task<bool> flush_region(std::uint64_t region) override;
 
  private:
+  // A log with entries in a region, which are in its files too once those are synced up to `end`.
+  struct Listed {
+    LogState* log = nullptr;  // null: gone
+    base::Offset end{0};
+  };
   struct RegionLogs {
     std::uint64_t region = 0;
-    std::vector<LogState*> logs;  // null: gone
+    std::vector<Listed> logs;
   };
 
   [[nodiscard]] rt::Task<> run();
@@ -118,8 +124,8 @@ class Committer final : public JournalParticipant {
     std::size_t running = 0;
     bool ok = true;
   };
-  [[nodiscard]] LogState* next_to_flush(std::uint64_t region);
-  [[nodiscard]] rt::Task<> flush_log(LogState& log, Flushing& flushing);
+  [[nodiscard]] std::optional<Listed> next_to_flush(std::uint64_t region);
+  [[nodiscard]] rt::Task<> flush_log(Listed listed, Flushing& flushing);
 
   [[nodiscard]] std::unique_ptr<Round> take_round();
   void return_round(std::unique_ptr<Round> round);
@@ -131,11 +137,11 @@ class Committer final : public JournalParticipant {
   std::vector<LogState*> gathering_;
   std::vector<std::unique_ptr<Round>> free_rounds_;
   std::deque<RegionLogs> regions_;
-  std::uint32_t journal_used_percent_ = 0;
   bool disk_full_ = false;
   std::uint64_t submissions_started_ = 0;
   std::uint64_t submissions_finished_ = 0;
   rt::Signal work_;
+  rt::Signal journal_answered_;
   rt::Signal submission_finished_;
   rt::Signal retry_;
   rt::Signal synced_;

@@ -53,21 +53,26 @@ class IndexRebuild final : public BatchVisitor {
   std::uint64_t interval_;
 };
 
-rt::Task<Result<void>> rebuild_index(LogState& log, SegmentRef segment) {
+// Adds the batches in [from, upto) of the segment's file.
+rt::Task<Result<void>> add_batches(LogState& log, SegmentRef segment, SegmentIndex& index,
+                                   std::uint64_t from, std::uint64_t upto) {
   const rt::FileRef file = CO_TRY(co_await open_segment(log, segment));
-  SegmentIndex index(segment->base_offset);
   IndexRebuild rebuild(index, static_cast<std::uint64_t>(log.options->index_interval_bytes));
-  const ScanEnd end = CO_TRY(co_await scan_segment(*log.store->loop, file,
-                                                   {.from = 0,
-                                                    .upto = segment->written,
-                                                    .crc_from = segment->written,
-                                                    .offset_min = segment->base_offset},
-                                                   rebuild));
+  const ScanEnd end = CO_TRY(co_await scan_segment(
+      *log.store->loop, file,
+      {.from = from, .upto = upto, .crc_from = kNoCrc, .offset_min = segment->base_offset},
+      rebuild));
   if (!end.fault.empty()) {
     co_return error(ErrorCode::kCorruptMessage,
                     "log file " + file->path() + " is damaged at byte " +
                         std::to_string(end.position) + ": " + end.fault);
   }
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> rebuild_index(LogState& log, SegmentRef segment) {
+  SegmentIndex index(segment->base_offset);
+  CO_TRY(co_await add_batches(log, segment, index, 0, segment->written));
   index.finish();
   segment->index = std::move(index);
   segment->offsets_saved = 0;
@@ -97,10 +102,10 @@ rt::Task<Result<void>> save_index(LogState& log, SegmentRef segment, bool final)
   CO_TRY(co_await write_entries(log, log.file_path(segment->base_offset, kTimeIndexSuffix),
                                 segment->times_saved * kTimeEntryBytes, time_bytes, final));
   if (truncations != log.truncations) co_return Result<void>();
-  ++log.names_version;
+  if (final) ++log.names_version;  // Before that the files may be lost: they are rebuilt.
   segment->offsets_saved = offsets;
   segment->times_saved = times;
-  segment->index_dirty = index.offset_count() != offsets || index.time_count() != times;
+  segment->index_dirty = !final || index.offset_count() != offsets || index.time_count() != times;
   if (!final && offsets > 2 * kEntriesKept) index.drop_oldest(kEntriesKept);
   co_return Result<void>();
 }
@@ -127,6 +132,21 @@ rt::Task<Result<void>> load_index(LogState& log, SegmentRef segment) {
            log.file_path(segment->base_offset, kLogSuffix),
            offsets_file && times_file ? "damaged" : "missing");
   co_return co_await rebuild_index(log, segment);
+}
+
+rt::Task<Result<void>> truncate_index(LogState& log, SegmentRef segment, base::Offset offset,
+                                      std::uint64_t position) {
+  if (segment->index.offsets_dropped() > 0) segment->unload_index();
+  CO_TRY(co_await load_index(log, segment));
+  SegmentIndex& index = segment->index;
+  index.truncate_to(offset);
+  segment->index_dirty = true;
+  segment->offsets_saved = std::min(segment->offsets_saved, index.offset_count());
+  segment->times_saved = std::min(segment->times_saved, index.time_count());
+  // The entries that are left do not tell the largest timestamp of the batches behind them.
+  const std::uint64_t last_entry =
+      index.offsets().empty() ? 0 : static_cast<std::uint64_t>(index.offsets().back().position);
+  co_return co_await add_batches(log, segment, index, last_entry, position);
 }
 
 rt::Task<Result<std::uint64_t>> position_for(LogState& log, SegmentRef segment,

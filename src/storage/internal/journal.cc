@@ -15,7 +15,7 @@ namespace moldau::storage::internal {
 namespace {
 
 constexpr std::size_t kRegionBytesMin = std::size_t{64} << 10;
-constexpr std::size_t kRegionBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kRegionBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kRegionsWanted = 16;
 // Ready with so many slots; more are written before anybody needs them.
 constexpr std::size_t kSlotsToBeReady = 2;
@@ -23,6 +23,9 @@ constexpr std::size_t kSlotsAtStart = 4;
 // What one write takes at most, over all loops.
 constexpr std::size_t kRoundBytesMax = std::size_t{8} << 20;
 constexpr base::Duration kRetryDelay = std::chrono::seconds(1);
+// A note waits for room so long, looking so often: only a log that cannot be synced keeps it full.
+constexpr base::Duration kNoteWaitMax = std::chrono::seconds(30);
+constexpr base::Duration kNotePause = std::chrono::milliseconds(20);
 
 std::size_t region_bytes_for(std::size_t bytes_max) {
   constexpr std::size_t kPage = 4096;
@@ -58,6 +61,7 @@ rt::Task<Result<void>> Journal::open() {
   if (!file && file.error().code == rt::IoErrorCode::kNotFound) co_return Result<void>();
   if (!file) co_return io_error("open", path(), file.error());
   file_ = std::move(*file);
+  std::string damage;
   for (const std::uint64_t position : {std::uint64_t{0}, kJournalHeaderSpacing}) {
     base::ByteBuffer buffer(kJournalHeaderBytes);
     const auto count =
@@ -65,11 +69,12 @@ rt::Task<Result<void>> Journal::open() {
     if (!count) co_return io_error("read", path(), count.error());
     buffer.shrink(*count);
     const auto header = decode_journal_header(buffer.span());
-    if (!header) damage_ = header.error();
+    if (!header) damage = header.error();
     if (header && (!found_.has_value() || header->counter > found_->counter)) found_ = *header;
   }
+  CO_TRY(check_version());
   if (found_.has_value()) {
-    damage_.clear();
+    damage.clear();
     header_.region_bytes =
         std::clamp<std::uint32_t>(found_->region_bytes, kRegionBytesMin, std::uint32_t{1} << 30);
   }
@@ -79,8 +84,26 @@ rt::Task<Result<void>> Journal::open() {
                     ? 0
                     : static_cast<std::size_t>((*size - kJournalSlotsStart) / header_.region_bytes);
   // A crash while the file was made: it never held an entry.
-  if (slot_count_ == 0) damage_.clear();
-  co_return Result<void>();
+  if (slot_count_ == 0 || damage.empty()) co_return Result<void>();
+  co_return error(ErrorCode::kKafkaStorageError,
+                  path() + " cannot be used: " + damage +
+                      "; acknowledged records may be nowhere else. Restore the file, or remove it "
+                      "to go on without what only it holds");
+}
+
+// Of a later version nothing but the beginning of its header is understood.
+Result<void> Journal::check_version() {
+  if (!found_.has_value() || found_->version == kJournalVersion) return {};
+  const std::string version = std::to_string(found_->version);
+  if (!found_->sealed) {
+    return error(ErrorCode::kKafkaStorageError,
+                 path() + " has format version " + version + ", and this program knows " +
+                     std::to_string(kJournalVersion) +
+                     "; acknowledged records may be nowhere else. Start the later version of "
+                     "Moldau on this directory and stop it cleanly first");
+  }
+  found_->version = kJournalVersion;  // Nothing counts in it: it is made anew.
+  return {};
 }
 
 void Journal::become_writer(const JournalEvidence& evidence) {
@@ -199,7 +222,7 @@ rt::Task<> Journal::prepare() {
     outcome = co_await prepare_slot();
     if (outcome && slot_count_ >= kSlotsToBeReady) update_ready();
   }
-  if (!outcome) fail(outcome.error());
+  if (!outcome) stop_growing(outcome.error());
   prepared_ = true;
   update_ready();
   space_changed_.notify_all();
@@ -236,7 +259,6 @@ rt::Task<JournalReceipt> Journal::commit(JournalSubmission submission) {
 
 void Journal::finish(Waiting& waiting, bool durable) {
   waiting.receipt.durable = durable;
-  waiting.receipt.used_percent = used_percent();
   waiting.done = true;
   finished_.notify_all();
 }
@@ -325,37 +347,48 @@ rt::Task<Result<void>> Journal::note(EntryHeader header, std::string name) {
   header.name_bytes = static_cast<std::uint16_t>(name.size());
   const base::Bytes slices[] = {to};
   PendingEntry entries[] = {{.header = header, .name = name, .to = to.data()}};
+  const base::Instant give_up = loop_->now() + kNoteWaitMax;
   while (has_content_) {
     if (!failed_) {
       const JournalReceipt receipt =
           co_await submit({.slices = slices, .entries = entries, .bytes = to.size()});
       if (receipt.durable) co_return Result<void>();
     }
-    if (scope_.stop_requested()) {
+    if (scope_.stop_requested() || waits_over_) {
       co_return error(ErrorCode::kKafkaStorageError, path() + " is being closed");
+    }
+    if (loop_->now() >= give_up) {
+      co_return error(ErrorCode::kKafkaStorageError,
+                      path() +
+                          " stays full because a log in it cannot be synced; see the errors "
+                          "above, and restart the node once the disk is well");
     }
     // Full or failed: wait until a region is free or the file is gone.
     draining_ = true;
     space_changed_.notify_all();
-    co_await space_changed_.wait(scope_.token());
+    co_await rt::sleep_for(*loop_, kNotePause, scope_.token());
   }
   co_return Result<void>();
 }
 
 // --- Space --------------------------------------------------------------------------------------
 
-std::uint32_t Journal::used_percent() const {
-  const std::size_t filled =
-      region_open_ ? region_used_ * 100 / std::max<std::size_t>(header_.region_bytes, 1) : 0;
-  const std::size_t closed = live_.size() - (region_open_ ? 1 : 0);
-  return static_cast<std::uint32_t>((closed * 100 + filled) /
-                                    std::max<std::size_t>(slot_count_max_, 1));
-}
-
 void Journal::update_ready() {
   const bool room = region_open_ || !free_slots_.empty();
   ready_.store(writing_ && !failed_ && !closing_ && file_ != nullptr && room,
                std::memory_order_release);
+  used_percent_.store(
+      static_cast<std::uint32_t>(live_.size() * 100 / std::max<std::size_t>(slot_count_max_, 1)),
+      std::memory_order_relaxed);
+}
+
+// A disk without room is no fault of what the journal has: it goes on with the slots there are.
+void Journal::stop_growing(const Error& cause) {
+  const bool full = cause.io.has_value() && cause.io->code == rt::IoErrorCode::kNoSpace;
+  if (!full || slot_count_ < kSlotsToBeReady) return fail(cause);
+  LOG_WARN(loop_->log(), "storage", "{}; the journal stays at {} regions of {} bytes",
+           cause.message, slot_count_, header_.region_bytes);
+  slot_count_max_ = slot_count_;
 }
 
 // Keeps slots free: more slots while the file may grow, then the oldest regions.
@@ -366,7 +399,7 @@ rt::Task<> Journal::recycle() {
     const bool adopted = !live_.empty() && live_.front().number < adopted_upto_;
     if (half_used && may_grow) {
       const auto grown = co_await prepare_slot();
-      if (!grown) fail(grown.error());
+      if (!grown) stop_growing(grown.error());
       update_ready();
       space_changed_.notify_all();
     } else if (something_to_free() && (half_used || draining_ || (adopted && writing_))) {
@@ -387,6 +420,7 @@ rt::Task<bool> Journal::free_oldest_region() {
   if (region < adopted_upto_ && !co_await flush_touched()) co_return false;
   if (!co_await flush_participants(region)) co_return false;
   ASSERT(live_.front().number == region);
+  loop_->mark("journal region recycled");
   free_slots_.push_back(live_.front().slot);
   live_.pop_front();
   header_.first_live_region = region + 1;
@@ -421,19 +455,33 @@ rt::Task<> Journal::flush_participant(JournalParticipant& participant, std::uint
 }
 
 rt::Task<bool> Journal::flush_touched() {
+  if (touched_failed_) co_return false;
   for (const std::string& path_of_file : touched_.files) {
     const auto file = co_await loop_->disk().open(path_of_file, rt::OpenMode::kReadWrite);
     if (!file && file.error().code == rt::IoErrorCode::kNotFound) continue;  // Deleted since.
     if (!file) co_return false;
     const auto synced = co_await loop_->disk().sync(*file);
-    if (!synced) co_return false;
+    if (!synced) co_return give_up_touched(path_of_file, synced.error());
   }
   for (const std::string& directory : touched_.directories) {
     const auto synced = co_await loop_->disk().sync_directory(directory);
-    if (!synced && synced.error().code != rt::IoErrorCode::kNotFound) co_return false;
+    if (!synced && synced.error().code != rt::IoErrorCode::kNotFound) {
+      co_return give_up_touched(directory, synced.error());
+    }
   }
   touched_ = {};
   co_return true;
+}
+
+// The kernel reports a failed writing back once: the regions stay, for the next start to replay.
+bool Journal::give_up_touched(const std::string& path_of_file, const rt::IoError& cause) {
+  touched_failed_ = true;
+  LOG_ERROR(
+      loop_->log(), "storage",
+      "cannot sync {}, which was recovered from {}: {}; the journal keeps what it holds of it "
+      "until a restart",
+      path_of_file, path(), cause.to_string());
+  return false;
 }
 
 rt::Task<bool> Journal::drain() {
@@ -443,6 +491,11 @@ rt::Task<bool> Journal::drain() {
     if (!co_await free_oldest_region()) co_return false;
   }
   co_return !failed_;
+}
+
+rt::Task<> Journal::end_waits() {
+  waits_over_ = true;
+  co_return;
 }
 
 // --- Endings ------------------------------------------------------------------------------------

@@ -51,7 +51,6 @@ struct JournalSubmission {
 struct JournalReceipt {
   bool durable = false;      // false: sync in place
   std::uint64_t region = 0;  // that holds the entries
-  std::uint32_t used_percent = 0;
 };
 
 // One loop's side, called through rt::call on its loop.
@@ -95,11 +94,10 @@ class Journal {
   void add_participant(JournalParticipant& participant) { participants_.push_back(&participant); }
 
   // --- Start, before anything else runs -----------------------------------------------------
-  // Reads the header. found() stays empty when there is no file, or when damage() says that its
-  // header cannot be read.
+  // Reads the header; found() stays empty when there is no file, or none that ever held an entry.
+  // Refuses a file that may hold entries and whose header is damaged or of a later version.
   [[nodiscard]] rt::Task<Result<void>> open();
   [[nodiscard]] const std::optional<JournalHeader>& found() const { return found_; }
-  [[nodiscard]] const std::string& damage() const { return damage_; }
   [[nodiscard]] const rt::FileRef& file() const { return file_; }
   [[nodiscard]] std::size_t slot_count() const { return slot_count_; }
   [[nodiscard]] std::uint64_t slot_position(std::size_t slot) const;
@@ -114,12 +112,20 @@ class Journal {
   void start(bool writing);
   // May be looked at from any loop: a hint that commit() will not refuse at once.
   [[nodiscard]] bool ready() const { return ready_.load(std::memory_order_acquire); }
+  // The same for how much of it is taken.
+  [[nodiscard]] std::uint32_t used_percent() const {
+    return used_percent_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::size_t submission_bytes_max() const {
     return submission_bytes_max_.load(std::memory_order_acquire);
   }
   [[nodiscard]] rt::Task<JournalReceipt> commit(JournalSubmission submission);
-  // Durable when it returns without error; free when the journal holds nothing.
+  // Durable when it returns without error; free when the journal holds nothing. Fails when the
+  // journal stays full for long, or is about to be closed.
   [[nodiscard]] rt::Task<Result<void>> note(EntryHeader header, std::string name);
+  // Notes that wait for room give up from now on: what waits for them would keep seal() from
+  // coming.
+  [[nodiscard]] rt::Task<> end_waits();
   [[nodiscard]] rt::Task<Result<void>> raise_quorum_epoch(base::LeaderEpoch epoch);
   // Frees everything: all logs with entries are synced. Used before sealing.
   [[nodiscard]] rt::Task<bool> drain();
@@ -144,6 +150,7 @@ class Journal {
   [[nodiscard]] rt::Task<Result<void>> prepare_slot();
   [[nodiscard]] rt::Task<> prepare();
   [[nodiscard]] rt::Task<> drain_and_seal();
+  [[nodiscard]] Result<void> check_version();
   void become_writer(const JournalEvidence& evidence);
 
   [[nodiscard]] rt::Task<> run();
@@ -159,18 +166,19 @@ class Journal {
   [[nodiscard]] rt::Task<> flush_participant(JournalParticipant& participant, std::uint64_t region,
                                              std::size_t& left, bool& ok, rt::Signal& changed);
   [[nodiscard]] rt::Task<bool> flush_touched();
+  bool give_up_touched(const std::string& path_of_file, const rt::IoError& cause);
+  void stop_growing(const Error& cause);
   void fail(Error cause);
   [[nodiscard]] rt::Task<> retire();
 
   [[nodiscard]] bool something_to_free() const { return live_.size() > (region_open_ ? 1U : 0U); }
-  [[nodiscard]] std::uint32_t used_percent() const;
+  // Tells the committers anew, after each change of what is taken.
   void update_ready();
 
   rt::Loop* loop_;
   JournalOptions options_;
   rt::FileRef file_;
   std::optional<JournalHeader> found_;
-  std::string damage_;
   JournalHeader header_;  // as it is, or will be when the file is made
 
   std::size_t slot_count_ = 0;  // in the file
@@ -183,15 +191,18 @@ class Journal {
   std::uint64_t next_entry_ = 0;
   std::uint64_t adopted_upto_ = 0;  // regions below hold adopted entries
   TouchedFiles touched_;
+  bool touched_failed_ = false;  // a sync failed: a later one that works proves nothing
 
   bool has_content_ = false;  // entries that a replay would look at may be in the file
   bool writing_ = false;
   bool prepared_ = false;
   bool closing_ = false;
   bool draining_ = false;
+  bool waits_over_ = false;
   bool failed_ = false;
   bool gone_ = false;  // failed, and the file is removed
   std::atomic<bool> ready_{false};
+  std::atomic<std::uint32_t> used_percent_{0};
   std::atomic<std::size_t> submission_bytes_max_{0};
 
   std::vector<JournalParticipant*> participants_;

@@ -70,7 +70,7 @@ base::SharedBytes encode_journal_header(const JournalHeader& header) {
   FieldWriter out(to);
   out.put(kJournalMagic);
   out.put(std::uint32_t{0});  // checksum, below
-  out.put(kJournalVersion);
+  out.put(header.version);
   out.put(header.counter);
   out.put(header.journal_id);
   out.put(header.directory_id.value());
@@ -94,16 +94,14 @@ std::expected<JournalHeader, std::string> decode_journal_header(base::Bytes byte
   if (in.get<std::uint32_t>() != crc_after(bytes, kHeaderCrcAt)) {
     return std::unexpected(std::string("its header's checksum is wrong"));
   }
-  const auto version = in.get<std::uint32_t>();
-  if (version != kJournalVersion) {
-    return std::unexpected("its version is " + std::to_string(version));
-  }
   JournalHeader header;
+  header.version = in.get<std::uint32_t>();
   header.counter = in.get<std::uint64_t>();
   header.journal_id = in.get_uuid();
   header.directory_id = base::DirectoryId(in.get_uuid());
   header.region_bytes = in.get<std::uint32_t>();
   header.sealed = in.get<std::uint32_t>() != 0;
+  if (header.version != kJournalVersion) return header;
   header.incarnation = in.get_uuid();
   header.broker_epoch = base::BrokerEpoch(in.get<std::int64_t>());
   header.quorum_epoch = base::LeaderEpoch(in.get<std::int32_t>());

@@ -1,5 +1,6 @@
-// The bytes of moldau.journal, one per data directory. Little is fixed for ever: a reader that does
-// not know the version discards the file. All numbers are big-endian.
+// The bytes of moldau.journal, one per data directory. Little is fixed for ever (frozen): how a
+// header begins, up to `sealed`, so that a reader who does not know the version knows whether
+// anything counts in the file. It must not take one that does. All numbers are big-endian.
 //
 //   0       header A (512 bytes used)        two copies; the valid one with the higher counter
 //   holds 4096    header B 8192    slot 0, slot 1, ...              region_bytes each
@@ -36,6 +37,7 @@ inline constexpr std::size_t kRegionHeaderBytes = 64;
 inline constexpr std::size_t kEntryHeaderBytes = 96;
 
 struct JournalHeader {
+  std::uint32_t version = kJournalVersion;
   std::uint64_t counter = 0;  // grows with each write of the header
   bool sealed = false;        // a clean stop: no entry counts
   base::Uuid journal_id;      // fresh when the old content is void; part of every region
@@ -52,7 +54,7 @@ struct JournalHeader {
 };
 
 [[nodiscard]] base::SharedBytes encode_journal_header(const JournalHeader& header);
-// What is wrong with it, else the header.
+// What is wrong with it, else the header; of another version only what is frozen.
 [[nodiscard]] std::expected<JournalHeader, std::string> decode_journal_header(base::Bytes bytes);
 
 struct RegionHeader {

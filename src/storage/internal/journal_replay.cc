@@ -62,29 +62,42 @@ bool is_whole(const ParsedEntry& entry, const base::SharedBytes& bytes, std::siz
 }  // namespace
 
 rt::Task<Result<ReplayOutcome>> JournalReplay::run() {
-  CO_TRY(co_await find_regions());
-  CO_TRY(co_await plan_all());
+  co_await find_regions();
+  co_await plan_all();
   CO_TRY(co_await apply_all());
-  for (const auto& [key, plan] : plans_) {
-    const base::TopicPartition name{base::TopicName(plan.topic), key.partition};
-    ReplayedLog& log = outcome_.logs[name];
-    log.key = key;
-    log.log_start = plan.log_start;
-    log.truncated_to = plan.truncated_to;
-  }
+  CO_TRY(co_await publish());
   outcome_.adopted.touched.files.assign(touched_files_.begin(), touched_files_.end());
   outcome_.adopted.touched.directories.assign(touched_directories_.begin(),
                                               touched_directories_.end());
   co_return std::move(outcome_);
 }
 
-rt::Task<Result<void>> JournalReplay::find_regions() {
+// What the journal says of a log's offsets counts for the topic whose directory is there; an
+// earlier topic of the name may have entries, too.
+rt::Task<Result<void>> JournalReplay::publish() {
+  for (const auto& [key, plan] : plans_) {
+    if (plan.removed) continue;
+    const base::TopicPartition name{base::TopicName(plan.topic), key.partition};
+    const auto found = CO_TRY(co_await id_in_directory(name));
+    if (found != key.topic_id) continue;
+    ReplayedLog& log = outcome_.logs[name];
+    log.key = key;
+    log.log_start = plan.log_start;
+    log.truncated_to = plan.truncated_to;
+  }
+  co_return Result<void>();
+}
+
+rt::Task<> JournalReplay::find_regions() {
   const JournalHeader& header = *journal_->found();
   for (std::size_t slot = 0; slot < journal_->slot_count(); ++slot) {
     base::ByteBuffer buffer(kRegionHeaderBytes);
     const auto count = co_await loop_->disk().read_at(
         journal_->file(), journal_->slot_position(slot), buffer.extend(kRegionHeaderBytes));
-    if (!count) co_return io_error("read", journal_->file()->path(), count.error());
+    if (!count) {
+      report_unreadable(slot, count.error());
+      continue;
+    }
     buffer.shrink(*count);
     const auto region = decode_region_header(buffer.span(), header.journal_id);
     if (!region.has_value() || region->region < header.first_live_region) continue;
@@ -97,22 +110,32 @@ rt::Task<Result<void>> JournalReplay::find_regions() {
   outcome_.adopted.next_region =
       regions_.empty() ? header.first_live_region : regions_.back().header.region + 1;
   outcome_.adopted.next_entry = regions_.empty() ? 0 : regions_.front().header.first_entry;
-  co_return Result<void>();
 }
 
-rt::Task<Result<base::SharedBytes>> JournalReplay::read_region(std::size_t slot) {
+// What cannot be read is missing, as if it were damaged: the rest of the node's data is served.
+void JournalReplay::report_unreadable(std::size_t slot, const rt::IoError& cause) {
+  LOG_ERROR(loop_->log(), "storage", "cannot read {} at byte {}: {}; entries of it are missing",
+            journal_->file()->path(), journal_->slot_position(slot), cause.to_string());
+  loop_->mark("journal damaged");
+}
+
+// Empty when it cannot be read.
+rt::Task<base::SharedBytes> JournalReplay::read_region(std::size_t slot) {
   const std::size_t size = journal_->found()->region_bytes;
   base::ByteBuffer buffer(size);
   const auto count = co_await loop_->disk().read_at(journal_->file(), journal_->slot_position(slot),
                                                     buffer.extend(size));
-  if (!count) co_return io_error("read", journal_->file()->path(), count.error());
+  if (!count) {
+    report_unreadable(slot, count.error());
+    co_return base::SharedBytes();
+  }
   buffer.shrink(*count);
   co_return buffer.freeze();
 }
 
 // --- What counts --------------------------------------------------------------------------------
 
-rt::Task<Result<void>> JournalReplay::plan_all() {
+rt::Task<> JournalReplay::plan_all() {
   const base::Uuid& id = journal_->found()->journal_id;
   for (Region& region : regions_) {
     if (region.header.first_entry > outcome_.adopted.next_entry) {
@@ -123,7 +146,7 @@ rt::Task<Result<void>> JournalReplay::plan_all() {
       loop_->mark("journal damaged");
     }
     outcome_.adopted.next_entry = region.header.first_entry;
-    const base::SharedBytes bytes = CO_TRY(co_await read_region(region.slot));
+    const base::SharedBytes bytes = co_await read_region(region.slot);
     std::size_t at = kRegionHeaderBytes;
     while (at < bytes.size()) {
       const auto entry = parse_entry(bytes.span().subspan(at), id, outcome_.adopted.next_entry);
@@ -134,13 +157,13 @@ rt::Task<Result<void>> JournalReplay::plan_all() {
     }
     region.end_entry = outcome_.adopted.next_entry;
   }
-  co_return Result<void>();
 }
 
 void JournalReplay::plan_entry(const ParsedEntry& entry) {
   const EntryHeader& header = entry.header;
   Plan& plan = plans_[header.log];
   plan.topic = std::string(entry.name);
+  plan.removed = header.kind == EntryKind::kRemove;
   const auto drop_from = [&](base::Offset offset) {
     std::erase_if(plan.entries, [&](const LiveEntry& live) { return live.base_offset >= offset; });
     for (LiveEntry& live : plan.entries) live.keep_upto = std::min(live.keep_upto, offset);
@@ -170,6 +193,7 @@ void JournalReplay::plan_entry(const ParsedEntry& entry) {
     case EntryKind::kRemove:
       plan.entries.clear();
       plan.log_start.reset();
+      plan.truncated_to.reset();
       break;
   }
 }
@@ -179,7 +203,7 @@ void JournalReplay::plan_entry(const ParsedEntry& entry) {
 rt::Task<Result<void>> JournalReplay::apply_all() {
   const base::Uuid& id = journal_->found()->journal_id;
   for (const Region& region : regions_) {
-    const base::SharedBytes bytes = CO_TRY(co_await read_region(region.slot));
+    const base::SharedBytes bytes = co_await read_region(region.slot);
     std::uint64_t number = region.header.first_entry;
     std::size_t at = kRegionHeaderBytes;
     while (at < bytes.size()) {
@@ -224,14 +248,23 @@ void JournalReplay::refuse(Plan& plan, const EntryHeader& header, std::string_vi
   loop_->mark("journal entry refused");
 }
 
+rt::Task<Result<std::optional<base::TopicId>>> JournalReplay::id_in_directory(
+    base::TopicPartition name) {
+  const std::string path =
+      directory_->partition_path(name) + "/" + std::string(kPartitionMetadataName);
+  const auto content = co_await rt::read_file(loop_->disk(), path);
+  if (content) co_return parse_partition_metadata(content->text());
+  if (content.error().code == rt::IoErrorCode::kNotFound) co_return std::nullopt;
+  co_return io_error("read", path, content.error());
+}
+
 // Sees to it that the log's directory is there and is this topic's.
 rt::Task<Result<void>> JournalReplay::prepare_log(base::TopicIdPartition key, Plan& plan) {
   plan.prepared = true;
   const base::TopicPartition name{base::TopicName(plan.topic), key.partition};
   const std::string directory = directory_->partition_path(name);
   const std::string path = directory + "/" + std::string(kPartitionMetadataName);
-  const auto content = co_await rt::read_file(loop_->disk(), path);
-  const auto found = content ? parse_partition_metadata(content->text()) : std::nullopt;
+  const auto found = CO_TRY(co_await id_in_directory(name));
   touched_directories_.insert(directory);
   touched_directories_.insert(directory_->path());
   touched_files_.insert(path);
@@ -241,9 +274,6 @@ rt::Task<Result<void>> JournalReplay::prepare_log(base::TopicIdPartition key, Pl
       loop_->mark("journal entry of an earlier topic");
     }
     co_return Result<void>();
-  }
-  if (!content && content.error().code != rt::IoErrorCode::kNotFound) {
-    co_return io_error("read", path, content.error());
   }
   const auto made = co_await loop_->disk().make_directories(directory);
   if (!made) co_return io_error("create", directory, made.error());

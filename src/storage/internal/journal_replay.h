@@ -4,7 +4,8 @@
 // stay live until that has happened (AdoptedRegions). A second replay does the same again.
 //
 // What does not fit is left alone and reported by name: a batch on disk that is whole and not ours
-// (somebody else wrote there), bytes missing before an entry, an entry with a wrong checksum.
+// (somebody else wrote there), bytes missing before an entry, an entry with a wrong checksum, a
+// region that the disk cannot read.
 #pragma once
 
 #include <cstdint>
@@ -62,17 +63,23 @@ class JournalReplay {
     std::vector<LiveEntry> entries;  // ascending
     std::optional<base::Offset> log_start;
     std::optional<base::Offset> truncated_to;
+    bool removed = false;  // the last word
     bool stopped = false;  // something did not fit
     bool prepared = false;
   };
 
-  [[nodiscard]] rt::Task<Result<void>> find_regions();
-  [[nodiscard]] rt::Task<Result<base::SharedBytes>> read_region(std::size_t slot);
-  [[nodiscard]] rt::Task<Result<void>> plan_all();
+  [[nodiscard]] rt::Task<> find_regions();
+  [[nodiscard]] rt::Task<base::SharedBytes> read_region(std::size_t slot);
+  void report_unreadable(std::size_t slot, const rt::IoError& cause);
+  [[nodiscard]] rt::Task<> plan_all();
   void plan_entry(const ParsedEntry& entry);
   [[nodiscard]] rt::Task<Result<void>> apply_all();
   [[nodiscard]] rt::Task<Result<void>> apply_entry(const ParsedEntry& entry,
                                                    base::SharedBytes body);
+  [[nodiscard]] rt::Task<Result<void>> publish();
+  // The topic id in the partition's directory; nothing when there is none.
+  [[nodiscard]] rt::Task<Result<std::optional<base::TopicId>>> id_in_directory(
+      base::TopicPartition name);
   [[nodiscard]] rt::Task<Result<void>> prepare_log(base::TopicIdPartition key, Plan& plan);
   [[nodiscard]] rt::Task<Result<void>> write_missing(const EntryHeader& header, Plan& plan,
                                                      base::SharedBytes body);

@@ -47,6 +47,7 @@ SegmentRef new_segment(LogState& log, base::Offset base) {
   auto segment = std::make_shared<Segment>(base);
   segment->created = log.store->loop->wall_now();
   segment->index_loaded = true;
+  segment->windowed = 0;
   segment->index_dirty = true;
   const auto jitter = std::min(log.options->segment_jitter, log.options->segment_time).count();
   if (jitter > 0) segment->jitter_ms = log.store->loop->rng().between(0, jitter);
@@ -120,6 +121,7 @@ void roll_to(LogState& log, base::Offset base) {
 
 void append_batches(LogState& log, std::vector<record::StoredBatch>& batches) {
   const AppendShape shape = shape_of(batches);
+  log.wanted = true;
   if (log.segments.empty()) {
     // A log that never had a file begins where it was told to.
     log.segments.push_back(new_segment(log, std::max(log.end, log.log_start)));

@@ -87,7 +87,7 @@ rt::Task<Result<std::uint64_t>> batch_position(LogState& log, SegmentRef segment
   const ScanEnd end = CO_TRY(co_await scan_segment(*log.store->loop, file,
                                                    {.from = from,
                                                     .upto = segment->written,
-                                                    .crc_from = segment->written,
+                                                    .crc_from = kNoCrc,
                                                     .offset_min = segment->base_offset},
                                                    find));
   co_return end.position;
@@ -106,18 +106,13 @@ rt::Task<Result<void>> truncate_file(LogState& log, std::string path, std::uint6
   }
   if (!sync) co_return Result<void>();
   const auto synced = co_await disk_of(log).sync(*file);
+  log.sync_failed = log.sync_failed || !synced;
   if (!synced) co_return io_error("sync", path, synced.error());
   co_return Result<void>();
 }
 
-// The index of a segment that ends at `offset` now, in memory and in its files.
-rt::Task<Result<void>> truncate_index(LogState& log, SegmentRef segment, base::Offset offset) {
-  if (segment->index.offsets_dropped() > 0) segment->unload_index();
-  CO_TRY(co_await load_index(log, segment));
-  segment->index.truncate_to(offset);
-  segment->index_dirty = true;
-  segment->offsets_saved = std::min(segment->offsets_saved, segment->index.offset_count());
-  segment->times_saved = std::min(segment->times_saved, segment->index.time_count());
+// Cuts the index files behind what the index in memory has.
+rt::Task<Result<void>> truncate_index_files(LogState& log, SegmentRef segment) {
   CO_TRY(co_await truncate_file(log, log.file_path(segment->base_offset, kOffsetIndexSuffix),
                                 segment->offsets_saved * kOffsetEntryBytes, false));
   co_return co_await truncate_file(log, log.file_path(segment->base_offset, kTimeIndexSuffix),
@@ -143,7 +138,8 @@ rt::Task<Result<void>> truncate_files(LogState& log, base::Offset offset) {
   if (segment->exists) {
     const std::uint64_t position = CO_TRY(co_await batch_position(log, segment, offset));
     // The index first: an entry must never point behind the end of the log.
-    CO_TRY(co_await truncate_index(log, segment, offset));
+    CO_TRY(co_await truncate_index(log, segment, offset, position));
+    CO_TRY(co_await truncate_index_files(log, segment));
     CO_TRY(co_await truncate_file(log, log.file_path(segment->base_offset, kLogSuffix), position,
                                   true));
     segment->size = position;
@@ -154,9 +150,11 @@ rt::Task<Result<void>> truncate_files(LogState& log, base::Offset offset) {
   }
   std::erase_if(log.rolled, [&](const RolledSegment& one) { return one.segment == segment; });
   forget_from(log, offset);
-  CO_TRY(co_await write_epochs(log));
   LogLoader loader(log, {}, true);
-  co_return co_await loader.reload_producers(offset);
+  CO_TRY(co_await loader.reload_producers(offset));
+  // All names, too: the log may be one that only the journal had so far, and a producer snapshot of
+  // what was cut off must not come back.
+  co_return co_await sync_log(log);
 }
 
 rt::Task<Result<void>> restart_files(LogState& log, base::Offset offset) {
@@ -172,18 +170,17 @@ rt::Task<Result<void>> restart_files(LogState& log, base::Offset offset) {
   ++log.epochs_version;
   log.producer_state().clear(offset);
   roll_to(log, offset);
-  if (!log.directory_exists) co_return Result<void>();
-  CO_TRY(co_await write_epochs(log));
+  if (!log.directory_exists && offset == base::Offset(0)) co_return Result<void>();
+  // The first segment's name says where the log begins.
+  CO_TRY(co_await open_for_append(log));
   CO_TRY(co_await open_segment(log, log.segments.back()));
-  co_return co_await sync_directory_of(log);
+  co_return co_await sync_log(log);
 }
 
 // The recovery point in the checkpoint must not lie above what the log has now.
 rt::Task<Result<void>> write_offsets_now(LogState& log) {
-  CheckpointWriter* writer = log.store->checkpoints;
-  if (writer == nullptr || log.is_metadata) co_return Result<void>();
-  co_return co_await rt::call(*log.store->loop, writer->loop(),
-                              writer->write_offsets(log.committer->directory()));
+  if (log.is_metadata) co_return Result<void>();
+  co_return co_await log.store->write_checkpoints(log.committer->directory());
 }
 
 // Segments whose files are still being finished cannot be renamed away.
@@ -212,10 +209,27 @@ rt::Task<> delete_later(StoreState& store, std::vector<std::string> paths, base:
   }
 }
 
-// Renames the oldest segments away; their files go after file.delete.delay.ms.
-rt::Task<Result<void>> retire_segments(LogState& log, std::size_t count) {
+// How many of the oldest segments lie below `upto` and are finished.
+std::size_t retirable(const LogState& log, base::Offset upto) {
+  std::size_t count = 0;
+  while (count < log.segments.size() && log.segments[count]->base_offset < upto &&
+         !is_unfinished(log, log.segments[count])) {
+    ++count;
+  }
+  return count;
+}
+
+// Renames the segments below `upto` away, durably; their files go after file.delete.delay.ms.
+rt::Task<Result<void>> retire_segments(LogState& log, base::Offset upto) {
+  // The name of the first one that stays tells where the log begins, and where it ends when it has
+  // no record.
+  if (const SegmentRef kept = log.segment_for(upto); !kept->exists) {
+    CO_TRY(co_await open_segment(log, kept));
+    CO_TRY(co_await sync_log(log));
+  }
   std::vector<std::string> retired;
-  for (std::size_t i = 0; i < count; ++i) {
+  // DeleteRecords and retention may be here at the same time.
+  while (retirable(log, upto) > 0) {
     const SegmentRef segment = log.segments.front();
     forget_segment(log, segment);
     for (const std::string_view suffix : kSegmentSuffixes) {
@@ -231,7 +245,8 @@ rt::Task<Result<void>> retire_segments(LogState& log, std::size_t count) {
   co_await remove_producer_snapshots(log, base::Offset(0), log.segments.front()->base_offset);
   log.store->scope.spawn(
       delete_later(*log.store, std::move(retired), log.options->file_delete_delay));
-  co_return Result<void>();
+  ++log.names_version;
+  co_return co_await sync_log(log);
 }
 
 }  // namespace
@@ -257,7 +272,9 @@ rt::Task<Result<bool>> truncate(LogState& log, base::Offset offset) {
     if (log.epochs.truncate_from_end(offset)) ++log.epochs_version;
     co_return false;
   }
-  if (offset <= log.segments.front()->base_offset) {
+  if (log.segments.empty() || offset <= log.segments.front()->base_offset ||
+      offset < log.log_start) {
+    // Nothing that anybody may read is left; the log start comes down with the end.
     CO_TRY(co_await restart_at(log, offset));
     co_return true;
   }
@@ -316,15 +333,12 @@ rt::Task<Result<std::size_t>> move_log_start(LogState& log, base::Offset offset)
   co_await finish_maintenance(log);
   co_await log.gate.enter();
   const Gate::Pass pass(log.gate);
-  // A start within a segment is known from the checkpoint only.
-  if (log.log_start > first_base) CO_TRY(co_await write_offsets_now(log));
-  std::size_t count = 0;
-  while (count < log.segments.size() && log.segments[count]->base_offset < first_base &&
-         !is_unfinished(log, log.segments[count])) {
-    ++count;
-  }
+  const std::size_t count = retirable(log, first_base);
+  // A start within a segment is known from the checkpoint only; and names may become durable in any
+  // order, so that of several segments one in the middle may be missing after a power loss.
+  if (log.log_start > first_base || count > 1) CO_TRY(co_await write_offsets_now(log));
   if (count == 0) co_return std::size_t{0};
-  const auto retired = co_await retire_segments(log, count);
+  const auto retired = co_await retire_segments(log, first_base);
   if (!retired) {
     log.fail(retired.error());
     co_return std::unexpected(retired.error());
@@ -346,6 +360,7 @@ rt::Task<Result<void>> close_files(LogState& log) {
     CO_TRY(co_await write_producer_snapshot(
         log, log.end, logstate::encode_producer_snapshot(log.producer_state()), true));
   }
+  co_await remove_checkpoint_snapshots(log, log.end);
   CO_TRY(co_await sync_log(log));
   co_return co_await sync_directory_of(log);
 }

@@ -31,30 +31,46 @@ rt::Task<Result<void>> create_directory(LogState& log) {
   const std::string text = partition_metadata_text(log.topic_id);
   const auto written = co_await disk_of(log).write_at(*file, 0, base::as_bytes(text));
   if (!written) co_return io_error("write", path, written.error());
-  log.unsynced_metadata = std::move(*file);
   log.directory_exists = true;
-  ++log.names_version;
+  doubt_names(log);
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> sync_metadata(LogState& log) {
+  const std::string path = metadata_path(log);
+  const auto file = co_await disk_of(log).open(path, rt::OpenMode::kReadWrite);
+  if (!file && file.error().code == rt::IoErrorCode::kNotFound) co_return Result<void>();
+  if (!file) co_return io_error("open", path, file.error());
+  const auto synced = co_await disk_of(log).sync(*file);
+  log.sync_failed = log.sync_failed || !synced;
+  if (!synced) co_return io_error("sync", path, synced.error());
   co_return Result<void>();
 }
 
 rt::Task<Result<void>> sync_names(LogState& log) {
   if (log.names_synced == log.names_version) co_return Result<void>();
   const std::uint64_t version = log.names_version;
-  if (const rt::FileRef metadata = log.unsynced_metadata; metadata != nullptr) {
-    const auto synced = co_await disk_of(log).sync(metadata);
-    if (!synced) co_return io_error("sync", metadata_path(log), synced.error());
-  }
-  const std::string parent = log.path.substr(0, log.path.rfind('/'));
-  for (const std::string& directory : {log.path, parent}) {
+  const bool name_is_new = log.metadata_unsynced;
+  if (log.metadata_unsynced) CO_TRY(co_await sync_metadata(log));
+  std::vector<std::string> directories{log.path};
+  // The log's own name, which does not change any more once it is durable.
+  if (name_is_new) directories.push_back(log.path.substr(0, log.path.rfind('/')));
+  for (const std::string& directory : directories) {
     const auto synced = co_await disk_of(log).sync_directory(directory);
+    log.sync_failed = log.sync_failed || !synced;
     if (!synced) co_return io_error("sync", directory, synced.error());
   }
-  if (log.names_version == version) log.unsynced_metadata.reset();
+  if (log.names_version == version) log.metadata_unsynced = false;
   log.names_synced = std::max(log.names_synced, version);
   co_return Result<void>();
 }
 
 }  // namespace
+
+void doubt_names(LogState& log) {
+  log.metadata_unsynced = true;
+  ++log.names_version;
+}
 
 std::string partition_metadata_text(const base::TopicId& id) {
   return "version: 0\ntopic_id: " + id.to_string();
@@ -94,6 +110,8 @@ rt::Task<Result<void>> open_for_append(LogState& log) {
 }
 
 rt::Task<Result<rt::FileRef>> open_segment(LogState& log, SegmentRef segment) {
+  // Of two that make the file the second might empty it after the first has written to it.
+  while (segment->creating) co_await log.changed.wait();
   if (segment->file != nullptr) {
     log.store->open_files.touch(*segment);
     co_return segment->file;
@@ -101,7 +119,10 @@ rt::Task<Result<rt::FileRef>> open_segment(LogState& log, SegmentRef segment) {
   const std::string path = log.file_path(segment->base_offset, kLogSuffix);
   const bool create = !segment->exists;
   const auto mode = create ? rt::OpenMode::kCreateTruncate : rt::OpenMode::kReadWrite;
+  segment->creating = create;
   auto file = co_await disk_of(log).open(path, mode);
+  segment->creating = false;
+  if (create) log.wake();
   if (!file) co_return io_error(create ? "create" : "open", path, file.error());
   if (segment->deleted) co_return error(ErrorCode::kKafkaStorageError, path + " was deleted");
   if (create && !segment->exists) {
@@ -135,7 +156,9 @@ rt::Task<Result<void>> sync_log(LogState& log) {
       co_return io_error("sync", (*file)->path(), synced.error());
     }
     target.segment->synced = std::max(target.segment->synced, target.written);
+    if (!log.is_metadata) log.store->page_window.synced(target.segment);
   }
+  log.store->forget_pages();
   CO_TRY(co_await sync_names(log));
   if (complete && upto > log.recovery_point) log.recovery_point = upto;
   if (!complete) co_return co_await sync_log(log);
@@ -168,8 +191,8 @@ rt::Task<Result<void>> write_producer_snapshot(LogState& log, base::Offset offse
   if (sync) {
     const auto synced = co_await disk_of(log).sync(*file);
     if (!synced) co_return io_error("sync", path, synced.error());
+    ++log.names_version;  // One that is not synced may be lost: recovery walks from the one before.
   }
-  ++log.names_version;
   const auto at = std::ranges::lower_bound(log.producer_snapshots, offset);
   if (at == log.producer_snapshots.end() || *at != offset)
     log.producer_snapshots.insert(at, offset);
@@ -185,6 +208,7 @@ rt::Task<> remove_producer_snapshots(LogState& log, base::Offset from, base::Off
     if (goes) going.push_back(offset);
     return goes;
   });
+  if (!going.empty()) ++log.names_version;
   for (const base::Offset offset : going) {
     const std::string path = log.file_path(offset, kProducerSnapshotSuffix);
     const auto removed = co_await disk_of(log).remove(path);

@@ -26,6 +26,10 @@ namespace moldau::storage::internal {
 // what they hold. Moves the recovery point there.
 [[nodiscard]] rt::Task<Result<void>> sync_log(LogState& log);
 
+// Nobody knows whether partition.metadata and the names of the log's files are durable: the next
+// sync of the log sees to it.
+void doubt_names(LogState& log);
+
 // The text of partition.metadata, and the topic id in it (nothing when it is not one).
 [[nodiscard]] std::string partition_metadata_text(const base::TopicId& id);
 [[nodiscard]] std::optional<base::TopicId> parse_partition_metadata(std::string_view text);
@@ -39,6 +43,11 @@ namespace moldau::storage::internal {
 // damaged.
 [[nodiscard]] rt::Task<Result<void>> load_index(LogState& log, SegmentRef segment);
 
+// The index in memory as that of a segment that ends at `offset` and `position`; what is behind in
+// the files remains to be cut (offsets_saved, times_saved).
+[[nodiscard]] rt::Task<Result<void>> truncate_index(LogState& log, SegmentRef segment,
+                                                    base::Offset offset, std::uint64_t position);
+
 // Where in the segment's file to begin looking for the batch with `offset`.
 [[nodiscard]] rt::Task<Result<std::uint64_t>> position_for(LogState& log, SegmentRef segment,
                                                            base::Offset offset);
@@ -51,6 +60,9 @@ namespace moldau::storage::internal {
                                                              base::SharedBytes content, bool sync);
 [[nodiscard]] rt::Task<> remove_producer_snapshots(LogState& log, base::Offset from,
                                                    base::Offset upto);
+
+// Removes the snapshots below `upto` that are not at the start of a segment, all but the newest.
+[[nodiscard]] rt::Task<> remove_checkpoint_snapshots(LogState& log, base::Offset upto);
 
 // What is due for the log after a round, in the background: finishing rolled segments, checkpoints.
 void start_maintenance(LogState& log);

@@ -9,12 +9,12 @@
 #include "storage/internal/file_names.h"
 #include "storage/internal/log_files.h"
 #include "storage/internal/store_state.h"
+#include "storage/planted.h"
+#include "storage/snapshot_files.h"
 
 namespace moldau::storage::internal {
 
 namespace {
-
-constexpr std::uint64_t kNoCrc = std::numeric_limits<std::uint64_t>::max();
 
 rt::Disk& disk_of(const LogState& log) { return log.store->loop->disk(); }
 base::Logger& logger_of(const LogState& log) { return log.store->loop->log(); }
@@ -59,7 +59,11 @@ rt::Task<Result<void>> LogLoader::list_files() {
 rt::Task<Result<void>> LogLoader::take_file(std::string name) {
   LogState& log = *log_;
   if (name.ends_with(".checkpoint.deleted") || name.ends_with(".checkpoint")) {
-    co_return Result<void>();  // Snapshots of the metadata log are the raft driver's.
+    // Snapshots of the metadata log are the raft driver's.
+    if (const auto snapshot = parse_snapshot_name(name); snapshot.has_value() && log.is_metadata) {
+      durable_below_ = std::max(durable_below_, snapshot->end_offset);
+    }
+    co_return Result<void>();
   }
   if (name.ends_with(kDeletedSuffix) || name.ends_with(kCleanedSuffix) || name.ends_with(".tmp")) {
     co_return co_await remove_file(std::move(name));
@@ -78,7 +82,7 @@ rt::Task<Result<void>> LogLoader::take_file(std::string name) {
     segment->size = info->size;
     segment->written = info->size;
     segment->exists = true;
-    segment->created = log.store->loop->wall_now();
+    segment->created = info->modified;
     log.segments.push_back(std::move(segment));
   } else if (const auto offsets = offset_of_file(name, kOffsetIndexSuffix); offsets.has_value()) {
     offset_indexes_.push_back(*offsets);
@@ -125,10 +129,15 @@ rt::Task<Result<void>> LogLoader::load_epochs() {
   if (!entries) {
     LOG_ERROR(logger_of(*log_), "storage", "{} is damaged: {}; epochs are taken from the batches",
               path, entries.error());
+    epochs_lost_ = true;
+    ++log_->epochs_version;
     co_return Result<void>();
   }
   for (const logstate::EpochEntry& entry : *entries) {
     log_->epochs.assign(entry.epoch, entry.start_offset);
+  }
+  if (const auto latest = log_->epochs.latest(); latest.has_value() && log_->is_metadata) {
+    durable_below_ = std::max(durable_below_, latest->start_offset);
   }
   co_return Result<void>();
 }
@@ -175,9 +184,9 @@ rt::Task<Result<bool>> LogLoader::load_snapshot(base::Offset offset) {
 }
 
 // Whether what producers may send again lies behind this snapshot, which knows only the last batch
-// of each.
+// of each: five batches of the usual largest size.
 bool LogLoader::covers_retries(base::Offset from) const {
-  constexpr std::uint64_t kRetriedBytes = std::uint64_t{256} << 10;
+  constexpr std::uint64_t kRetriedBytes = std::uint64_t{5} << 20;
   std::uint64_t bytes = 0;
   for (const SegmentRef& segment : log_->segments) {
     if (segment->base_offset >= from) bytes += segment->size;
@@ -251,6 +260,7 @@ rt::Task<Result<void>> LogLoader::load_clean() {
   std::uint64_t from = active->index.offsets().empty()
                            ? 0
                            : static_cast<std::uint64_t>(active->index.offsets().back().position);
+  if (epochs_lost_) co_return co_await walk_from(log.segments.front()->base_offset);
   if (log.producers->end_offset() < active->base_offset) {
     co_return co_await walk_from(log.producers->end_offset());
   }
@@ -258,7 +268,15 @@ rt::Task<Result<void>> LogLoader::load_clean() {
     from = std::min(from, *position);
   }
   const auto file = CO_TRY(co_await open_segment(log, active));
-  walking_ = nullptr;  // The index is complete: headers only move the end and the producers.
+  // The files have all entries that were due; what lies behind the last one is not in them. An
+  // index that had to be rebuilt is complete.
+  walking_ = active;
+  if (active->index_dirty) {
+    indexed_upto_ = active->size;
+  } else if (!active->index.offsets().empty()) {
+    indexed_upto_ = static_cast<std::uint64_t>(active->index.offsets().back().position);
+  }
+  const base::Timestamp largest = active->index.max_timestamp();
   const ScanEnd end = CO_TRY(co_await scan_segment(
       *log.store->loop, file,
       {.from = from, .upto = active->size, .crc_from = kNoCrc, .offset_min = active->base_offset},
@@ -268,6 +286,7 @@ rt::Task<Result<void>> LogLoader::load_clean() {
                     "log file " + file->path() + " is damaged at byte " +
                         std::to_string(end.position) + ": " + end.fault);
   }
+  active->index_dirty = active->index_dirty || active->index.max_timestamp() != largest;
   co_return Result<void>();
 }
 
@@ -281,7 +300,8 @@ rt::Task<Result<void>> LogLoader::recover() {
   log.recovery_point = std::max(recovery_point, first);
   CO_TRY(co_await load_producers(base::Offset(std::numeric_limits<std::int64_t>::max())));
   for (;;) {
-    const base::Offset start = std::min(log.producers->end_offset(), log.recovery_point);
+    base::Offset start = std::min(log.producers->end_offset(), log.recovery_point);
+    if (epochs_lost_) start = first;
     CO_TRY(co_await walk_from(std::max(start, first)));
     if (log.producers->end_offset() <= next_offset_) break;
     // The snapshot is ahead of what survived: take an older one and walk again.
@@ -364,6 +384,7 @@ rt::Task<Result<bool>> LogLoader::walk_segment(std::size_t index, base::Offset s
   LogState& log = *log_;
   walking_ = log.segments[index];
   Segment& segment = *walking_;
+  indexed_upto_ = 0;
   segment.unload_index();
   segment.offsets_saved = 0;
   segment.times_saved = 0;
@@ -389,6 +410,8 @@ rt::Task<Result<bool>> LogLoader::walk_segment(std::size_t index, base::Offset s
     const bool tail_lost =
         !last && !all_durable && next_offset_ < log.segments[index + 1]->base_offset;
     if (!tail_lost) co_return true;
+    CO_TRY(check_not_durable(
+        index, {.position = segment.size, .fault = "what follows in the next segment is missing"}));
     CO_TRY(co_await drop_segments_from(index + 1));
     co_return false;
   }
@@ -403,11 +426,13 @@ bool LogLoader::visit(const ScannedBatch& batch) {
   if (walking_ != nullptr) {
     Segment& segment = *walking_;
     if (batch.position == 0) segment.first_timestamp = header.max_timestamp;
-    segment.index.add({.last_offset = header.last_offset(),
-                       .max_timestamp = header.max_timestamp,
-                       .position = batch.position,
-                       .size = batch.size},
-                      static_cast<std::uint64_t>(log.options->index_interval_bytes));
+    if (batch.position >= indexed_upto_) {
+      segment.index.add({.last_offset = header.last_offset(),
+                         .max_timestamp = header.max_timestamp,
+                         .position = batch.position,
+                         .size = batch.size},
+                        static_cast<std::uint64_t>(log.options->index_interval_bytes));
+    }
   }
   const auto latest = log.epochs.latest();
   if (header.magic == record::kMagic2 && header.partition_leader_epoch >= base::LeaderEpoch(0) &&
@@ -425,24 +450,43 @@ bool LogLoader::visit(const ScannedBatch& batch) {
   return true;
 }
 
-// The bytes at end.position are not a whole batch. Above the recovery point that is what a crash
-// leaves; below it, durable data is damaged.
+// The bytes at `end` are not a whole batch. Above all that is known to have been durable that is
+// what a crash leaves; below it, durable data is damaged.
+Result<void> LogLoader::check_not_durable(std::size_t index, const ScanEnd& end) const {
+  const LogState& log = *log_;
+  const base::Offset durable = std::max(log.recovery_point, durable_below_);
+  if (next_offset_ >= durable && !all_durable_) return {};
+  log.store->loop->mark("damaged segment");
+  const std::string path = log.file_path(log.segments[index]->base_offset, kLogSuffix);
+  const std::string position = std::to_string(end.position);
+  std::string text =
+      "log file " + path + " is damaged at byte " + position + " (" + end.fault + "), ";
+  text += all_durable_ ? "although the log was closed in order"
+                       : "below offset " + std::to_string(durable.value()) + " that was on disk";
+  if (log.is_metadata) {
+    text +=
+        "; nothing was changed: restore the directory from a backup, or give up what the "
+        "cluster decided from offset " +
+        std::to_string(next_offset_.value()) + " on by cutting the file to " + position +
+        " bytes and removing the segments behind it";
+  } else {
+    text += "; restore the file or delete the replica";
+  }
+  return error(ErrorCode::kCorruptMessage, std::move(text));
+}
+
 rt::Task<Result<void>> LogLoader::cut(std::size_t index, ScanEnd end) {
   LogState& log = *log_;
   const SegmentRef segment = log.segments[index];
   const std::string path = log.file_path(segment->base_offset, kLogSuffix);
-  if (next_offset_ < log.recovery_point || clean_) {
-    log.store->loop->mark("damaged segment");
-    co_return error(ErrorCode::kCorruptMessage,
-                    "log file " + path + " is damaged at byte " + std::to_string(end.position) +
-                        " (" + end.fault + "), below offset " +
-                        std::to_string(log.recovery_point.value()) +
-                        " that was on disk; restore the file or delete the replica");
-  }
+  CO_TRY(check_not_durable(index, end));
   torn_bytes_ += segment->size - end.position;
+  if (planted(PlantedBug::kTailNotCut)) co_return co_await drop_segments_from(index + 1);
   const auto file = CO_TRY(co_await open_segment(log, segment));
   const auto truncated = co_await disk_of(log).truncate(file, end.position);
   if (!truncated) co_return io_error("truncate", path, truncated.error());
+  const auto synced = co_await disk_of(log).sync(file);
+  if (!synced) co_return io_error("sync", path, synced.error());
   segment->size = end.position;
   segment->written = end.position;
   co_return co_await drop_segments_from(index + 1);
@@ -488,6 +532,12 @@ rt::Task<Result<void>> LogLoader::finish() {
   LogState& log = *log_;
   if (log.segments.empty() || next_offset_ < log.log_start) {
     // Nothing is left above the log's start: it goes on there, empty.
+    if (!log.segments.empty() && next_offset_ > log.segments.front()->base_offset) {
+      LOG_ERROR(logger_of(log), "storage",
+                "{} ends at offset {}, but its log start is {}: what is below is dropped", log.path,
+                next_offset_, log.log_start);
+      log.store->loop->mark("records below the log start dropped");
+    }
     CO_TRY(co_await drop_segments_from(0));
     next_offset_ = log.log_start;
     log.epochs.clear();
@@ -497,6 +547,7 @@ rt::Task<Result<void>> LogLoader::finish() {
   log.written_end = next_offset_;
   log.recovered_end = next_offset_;
   log.producer_state().set_end_offset(next_offset_);
+  if (planted(PlantedBug::kProducersForgotten)) log.producers->clear(next_offset_);
   log.producers->advance_log_start(log.log_start);
   if (log.epochs.truncate_from_end(next_offset_)) ++log.epochs_version;
   if (log.epochs.truncate_from_start(log.log_start)) ++log.epochs_version;
@@ -510,9 +561,12 @@ rt::Task<Result<void>> LogLoader::finish() {
   if (clean_) {
     log.recovery_point = next_offset_;
   } else {
-    if (next_offset_ > log.recovery_point) ++log.names_version;
+    const bool lies_above = next_offset_ > log.recovery_point;
+    if (lies_above) doubt_names(log);
     CO_TRY(co_await sync_log(log));
     log.recovery_point = next_offset_;
+    // Whoever crashed may have made the names a moment before. Nothing depends on them yet.
+    if (!lies_above) doubt_names(log);
   }
   log.high_watermark =
       std::clamp(found_.high_watermark.value_or(log.log_start), log.log_start, next_offset_);

@@ -1,7 +1,7 @@
 // Everything a log is, as plain data with the few operations that keep it consistent; the work on
 // it is spread over files by subject: append, commit rounds (committer), reading, lookup, recovery,
 // maintenance. Owned by its LogStore's loop. Order of the offsets: log_start <= durable_end <=
-// written_end <= end; recovery_point <= durable_end.
+// written_end <= end; recovery_point <= written_end.
 #pragma once
 
 #include <cstdint>
@@ -99,6 +99,7 @@ struct LogState : TailOwner {
 
   bool is_metadata = false;
   bool prepared = false;
+  bool wanted = false;         // somebody counts on its staying prepared
   bool closing = false;        // appends are refused: it is about to be closed or removed
   bool changing_past = false;  // appends are refused: it is being truncated
   bool sync_failed = false;    // nothing written since the last good sync can be trusted
@@ -110,11 +111,14 @@ struct LogState : TailOwner {
   // Names in the directory that changed, and how far those changes are durable.
   std::uint64_t names_version = 0;
   std::uint64_t names_synced = 0;
-  rt::FileRef unsynced_metadata;  // partition.metadata, until it is durable
+  bool metadata_unsynced = false;  // partition.metadata may not be durable
 
   std::vector<SegmentRef>
       segments;  // ascending; the last one is active; none: nothing written ever
   std::vector<RolledSegment> rolled;
+  // While it is not prepared: no retention before this, and what its segments take.
+  base::Timestamp retention_due{0};
+  std::optional<std::uint64_t> bytes_on_disk;
   logstate::LeaderEpochCache epochs;
   std::unique_ptr<logstate::ProducerState> producers;
   std::vector<base::Offset> producer_snapshots;  // files there are, ascending
@@ -125,6 +129,7 @@ struct LogState : TailOwner {
   std::uint64_t next_to_write = 0;  // number in the tail
   std::size_t pending_bytes = 0;    // appended, not durable
   std::uint64_t listed_region = 0;  // 1 + the newest journal region whose list has this log
+  std::size_t listed_at = 0;        // where in that list
 
   std::uint32_t reads = 0;          // tasks of callers that use the log
   std::uint64_t truncations = 0;    // a read that waited compares

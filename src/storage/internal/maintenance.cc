@@ -21,21 +21,6 @@ bool checkpoint_is_due(const LogState& log) {
   return log.bytes_since_checkpoint >= log.store->options.checkpoint_bytes;
 }
 
-// Removes snapshots below `upto` that are not at the start of a segment, all but the newest of
-// them: recovery walks from the one before the last.
-rt::Task<> remove_checkpoint_snapshots(LogState& log, base::Offset upto) {
-  std::vector<base::Offset> going;
-  for (const base::Offset offset : log.producer_snapshots) {
-    const bool at_segment =
-        std::ranges::binary_search(log.segments, offset, {}, &Segment::base_offset);
-    if (offset < upto && !at_segment) going.push_back(offset);
-  }
-  if (!going.empty()) going.pop_back();
-  for (const base::Offset offset : going) {
-    co_await remove_producer_snapshots(log, offset, offset + 1);
-  }
-}
-
 rt::Task<Result<void>> finish_one(LogState& log) {
   const RolledSegment rolled = log.rolled.front();
   const SegmentRef segment = rolled.segment;
@@ -84,6 +69,20 @@ rt::Task<> maintain(LogState& log) {
 }
 
 }  // namespace
+
+// Recovery walks from the one before the last.
+rt::Task<> remove_checkpoint_snapshots(LogState& log, base::Offset upto) {
+  std::vector<base::Offset> going;
+  for (const base::Offset offset : log.producer_snapshots) {
+    const bool at_segment =
+        std::ranges::binary_search(log.segments, offset, {}, &Segment::base_offset);
+    if (offset < upto && !at_segment) going.push_back(offset);
+  }
+  if (!going.empty()) going.pop_back();
+  for (const base::Offset offset : going) {
+    co_await remove_producer_snapshots(log, offset, offset + 1);
+  }
+}
 
 void start_maintenance(LogState& log) {
   if (log.maintaining || log.failed()) return;

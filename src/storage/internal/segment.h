@@ -30,11 +30,13 @@ struct Segment {
   std::uint64_t size = 0;
   std::uint64_t written = 0;
   std::uint64_t synced = 0;
-  bool exists = false;         // there is a file
-  bool has_txn_index = false;  // there is a .txnindex
-  bool deleted = false;        // renamed away or truncated: nobody may open it again
-  bool index_loaded = false;   // `index` is what the files say, and goes on from there
-  bool index_dirty = false;    // the index files are behind `index`
+  std::optional<std::uint64_t> windowed;  // upto where the PageWindow took it over
+  bool exists = false;                    // there is a file
+  bool creating = false;                  // a task is about to make it
+  bool has_txn_index = false;             // there is a .txnindex
+  bool deleted = false;                   // renamed away or truncated: nobody may open it again
+  bool index_loaded = false;              // `index` is what the files say, and goes on from there
+  bool index_dirty = false;  // the index files are behind `index`, or lack its last time entry
   std::size_t offsets_saved = 0;
   std::size_t times_saved = 0;
   SegmentIndex index;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -33,10 +34,13 @@ class BatchVisitor {
   virtual bool visit(const ScannedBatch& batch) = 0;
 };
 
+// ScanOptions::crc_from: checks nothing.
+inline constexpr std::uint64_t kNoCrc = std::numeric_limits<std::uint64_t>::max();
+
 struct ScanOptions {
   std::uint64_t from = 0;
   std::uint64_t upto = 0;      // end of the file
-  std::uint64_t crc_from = 0;  // position; beyond `upto` checks nothing
+  std::uint64_t crc_from = 0;  // position
   base::Offset offset_min{0};  // no batch may begin below
 };
 

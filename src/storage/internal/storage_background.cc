@@ -16,10 +16,12 @@ constexpr base::Duration kSpaceIntervalFar = std::chrono::seconds(5);
 constexpr base::Duration kSpaceIntervalNear = std::chrono::milliseconds(500);
 constexpr std::uint64_t kNearFactor = 16;
 
+constexpr CheckpointFiles kAllCheckpoints{
+    .recovery_points = true, .high_watermarks = true, .log_starts = true};
+
 }  // namespace
 
-// --- Checkpoints
-// ----------------------------------------------------------------------------------
+// --- Checkpoints --------------------------------------------------------------------------------
 
 // The recovery points of all logs in the directory; what was found at start stands for logs that
 // nobody has opened.
@@ -65,8 +67,12 @@ rt::Task<Result<void>> StorageState::write_file(std::size_t index, std::string_v
 }
 
 rt::Task<Result<void>> StorageState::write_checkpoints(std::size_t index, CheckpointFiles files) {
-  if (!states[index]->for_partitions) co_return Result<void>();
   auto guard = co_await states[index]->mutex.lock();
+  co_return co_await write_locked(index, files);
+}
+
+rt::Task<Result<void>> StorageState::write_locked(std::size_t index, CheckpointFiles files) {
+  if (!states[index]->for_partitions) co_return Result<void>();
   OffsetCheckpoint high;
   OffsetCheckpoint starts;
   const OffsetCheckpoint points = co_await collect(index, high, starts);
@@ -87,14 +93,19 @@ rt::Task<Result<void>> StorageState::write_offsets(const DataDirectory& director
   const std::size_t index = index_of(directory);
   DirectoryState& state = *states[index];
   const std::uint64_t mine = ++state.writes_requested;
-  {
-    auto guard = co_await state.mutex.lock();
-    if (state.writes_done >= mine) co_return Result<void>();
-  }
+  auto guard = co_await state.mutex.lock();
+  if (state.writes_done >= mine) co_return Result<void>();
   const std::uint64_t served = state.writes_requested;
-  CO_TRY(co_await write_checkpoints(index, {.recovery_points = true, .log_starts = true}));
-  state.writes_done = std::max(state.writes_done, served);
+  CO_TRY(co_await write_locked(index, kAllCheckpoints));
+  state.writes_done = served;
   co_return Result<void>();
+}
+
+// A crash may have come after a partition's removal and before its checkpoints went: whoever has
+// the name next must not inherit them.
+rt::Task<Result<void>> StorageState::clean_checkpoints(std::size_t index) {
+  if (!directories[index]->checkpoints_name_others_) co_return Result<void>();
+  co_return co_await write_checkpoints(index, kAllCheckpoints);
 }
 
 rt::Task<> StorageState::close_idle_files() {
@@ -159,10 +170,12 @@ rt::Task<> StorageState::delete_leftovers(std::size_t index) {
   }
 }
 
-// --- The clean stop
-// -------------------------------------------------------------------------------
+// --- The clean stop -----------------------------------------------------------------------------
 
 rt::Task<Result<void>> StorageState::close(base::BrokerEpoch broker_epoch) {
+  for (const auto& state : states) {
+    co_await rt::call(loop(), state->journal.loop(), state->journal.end_waits());
+  }
   co_await scope.stop_and_join();
   std::vector<const DataDirectory*> failed;
   for (const auto& store : stores) {
@@ -192,8 +205,7 @@ rt::Task<Result<void>> StorageState::close(base::BrokerEpoch broker_epoch) {
 rt::Task<Result<void>> StorageState::close_directory(std::size_t index,
                                                      base::BrokerEpoch broker_epoch) {
   if (!states[index]->for_partitions) co_return Result<void>();
-  CO_TRY(co_await write_checkpoints(
-      index, {.recovery_points = true, .high_watermarks = true, .log_starts = true}));
+  CO_TRY(co_await write_checkpoints(index, kAllCheckpoints));
   const std::string path = directories[index]->path() + "/" + std::string(kCleanShutdownName);
   const std::string marker =
       "{\"version\":0,\"brokerEpoch\":" + std::to_string(broker_epoch.value()) + "}";

@@ -78,8 +78,7 @@ std::size_t StorageState::index_of(const DataDirectory& directory) const {
   return static_cast<std::size_t>(at - directories.begin());
 }
 
-// --- The journal's fate
-// ---------------------------------------------------------------------------
+// --- The journal's fate -------------------------------------------------------------------------
 
 std::string StorageState::objection(std::size_t index, const JournalEvidence& evidence) const {
   const DataDirectory& directory = *directories[index];
@@ -107,7 +106,7 @@ rt::Task<Result<JournalOutcome>> StorageState::recover_one(std::size_t index,
                                                            JournalEvidence evidence) {
   const Journal& journal = states[index]->journal;
   if (!journal.found().has_value()) {
-    co_return co_await discard_one(index, evidence, journal.damage());
+    co_return co_await discard_one(index, evidence, {});
   }
   const std::string reason = objection(index, evidence);
   if (journal.found()->sealed) {

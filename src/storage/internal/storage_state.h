@@ -2,6 +2,7 @@
 // node's first loop (checkpoints, retention, watching the space left).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -32,8 +33,8 @@ struct DirectoryState {
   DirectoryState(rt::Loop& first_loop, rt::Loop& journal_loop, JournalOptions journal_options)
       : journal(journal_loop, std::move(journal_options)), mutex(first_loop) {}
 
-  bool for_partitions = true;  // false: only the metadata log lives here
-  std::size_t partition_count = 0;
+  bool for_partitions = true;                    // false: only the metadata log lives here
+  std::atomic<std::size_t> partition_count = 0;  // raised on any loop: see directory_of()
   bool disk_full = false;
   Journal journal;
   rt::Mutex mutex;  // one writer of the checkpoint files
@@ -69,6 +70,8 @@ struct StorageState final : CheckpointWriter {
   [[nodiscard]] rt::Task<> start_journal(std::size_t index);
 
   [[nodiscard]] rt::Task<Result<void>> write_checkpoints(std::size_t index, CheckpointFiles files);
+  [[nodiscard]] rt::Task<Result<void>> write_locked(std::size_t index, CheckpointFiles files);
+  [[nodiscard]] rt::Task<Result<void>> clean_checkpoints(std::size_t index);
   [[nodiscard]] rt::Task<OffsetCheckpoint> collect(std::size_t index, OffsetCheckpoint& high,
                                                    OffsetCheckpoint& starts);
   [[nodiscard]] rt::Task<Result<void>> write_file(std::size_t index, std::string_view name,

@@ -16,6 +16,7 @@
 #include "rt/sync.h"
 #include "storage/internal/committer.h"
 #include "storage/internal/log_state.h"
+#include "storage/internal/page_window.h"
 #include "storage/internal/segment.h"
 #include "storage/internal/tail_cache.h"
 #include "storage/log.h"
@@ -50,6 +51,7 @@ struct StoreState {
         options(with),
         tail_cache(with.tail_cache_bytes_max),
         open_files(with.open_files_max),
+        page_window(with.page_cache_bytes_max),
         opening(on, with.opening_max),
         maintenance(on, kMaintenanceMax),
         room(on),
@@ -65,13 +67,19 @@ struct StoreState {
   [[nodiscard]] std::shared_ptr<const LogOptions> share(const LogOptions& wanted);
   // Remembers that the segment's index was loaded for a reader; lets go of the oldest such index.
   void keep_index(const SegmentRef& segment);
+  // Gives back what is beyond the page window's budget, in the background.
+  void forget_pages();
   // Of the logs that close_all() has closed.
   [[nodiscard]] std::vector<LogOffsets> closed_offsets(const DataDirectory* directory) const;
+  // Writes the directory's checkpoints now.
+  [[nodiscard]] rt::Task<Result<void>> write_checkpoints(const DataDirectory& directory);
 
   rt::Loop* loop;
   LogStoreOptions options;
   TailCache tail_cache;
   OpenFiles open_files;
+  PageWindow page_window;
+  bool forgetting = false;  // a task gives pages back
   std::deque<std::weak_ptr<Segment>> loaded_indexes;
   std::size_t loaded_index_bytes = 0;
   CheckpointWriter* checkpoints = nullptr;
@@ -85,7 +93,7 @@ struct StoreState {
   // time.
   std::map<LogKey, std::unique_ptr<Log>> logs;
   std::vector<std::pair<const DataDirectory*, LogOffsets>> closed;
-  // Closed or removed by this process.
+  // Closed, removed or set aside by this process.
   std::set<LogKey> opened_before;
   // After the logs: a killed process destroys its rounds in flight while their logs still are.
   std::vector<std::unique_ptr<Committer>> committers;

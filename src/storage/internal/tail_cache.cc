@@ -13,6 +13,9 @@ constexpr std::size_t kPinnedFactor = 4;
 // Runs of batches of one log that are remembered; beyond it the oldest go although there is room.
 constexpr std::size_t kArrivalsMax = std::size_t{1} << 20;
 
+// Runs that trim() passes over because they are not durable yet, at most.
+constexpr std::size_t kStuckArrivalsMax = 64;
+
 std::size_t cost(const TailBatch& batch) { return batch.size() + sizeof(TailBatch); }
 
 }  // namespace
@@ -68,6 +71,8 @@ void TailCache::end_arrival(std::uint32_t place) {
 }
 
 void TailCache::forget(const TailBatch& batch) {
+  // The block may be freed, and the next frame come to its address.
+  if (batch.body.block() == last_block_) last_block_ = nullptr;
   bytes_ -= cost(batch);
   pinned_bytes_ -= batch.pinned;
 }
@@ -90,19 +95,28 @@ void TailCache::drop_all(TailOwner& owner) {
   last_block_ = nullptr;
 }
 
+bool TailCache::full() const { return bytes_ > bytes_max_ || arrivals_.size() > kArrivalsMax; }
+
 void TailCache::trim() {
-  const auto full = [this] { return bytes_ > bytes_max_ || arrivals_.size() > kArrivalsMax; };
+  // A log whose sync lasts must not keep what arrived after it: it goes behind the others.
+  std::size_t stuck_left = std::min(kStuckArrivalsMax, arrivals_.size());
   while (full() && !arrivals_.empty()) {
     Arrival& oldest = arrivals_.front();
     TailOwner* owner = places_[oldest.place].owner;
-    while (owner != nullptr && oldest.count > 0 && !owner->tail_.empty() && full()) {
-      if (owner->tail_.front().last_offset >= owner->evictable_below_) return;
+    while (owner != nullptr && oldest.count > 0 && !owner->tail_.empty() && full() &&
+           owner->tail_.front().last_offset < owner->evictable_below_) {
       forget(owner->tail_.front());
       owner->tail_.pop_front();
       --oldest.count;
     }
-    const bool passed = owner == nullptr || oldest.count == 0 || owner->tail_.empty();
-    if (passed) end_arrival(oldest.place);
+    if (owner == nullptr || oldest.count == 0 || owner->tail_.empty()) {
+      end_arrival(oldest.place);
+    } else if (full()) {
+      if (stuck_left-- == 0) return;
+      const Arrival stuck = oldest;
+      arrivals_.pop_front();
+      arrivals_.push_back(stuck);
+    }
   }
 }
 

@@ -78,6 +78,7 @@ class TailCache {
     std::uint32_t arrivals = 0;
   };
 
+  [[nodiscard]] bool full() const;
   void forget(const TailBatch& batch);
   void note_arrival(TailOwner& owner);
   void end_arrival(std::uint32_t place);

@@ -209,4 +209,29 @@ class World {
   std::uint64_t incarnations_ = 1000;
 };
 
+inline std::int64_t now_of(World& world) { return world.node->loop(0).wall_now().value(); }
+
+// Appends `count` records, one a batch, with values "<epoch>:<offset>", and waits for them.
+inline void fill(World& world, Log& log, int count, LeaderEpoch epoch = LeaderEpoch(0)) {
+  for (int i = 0; i < count; ++i) {
+    const auto offset = log.end_offset().value();
+    ASSERT_TRUE(world
+                    .append(log,
+                            {.timestamp = now_of(world),
+                             .text = std::to_string(epoch.value()) + ":" + std::to_string(offset)},
+                            epoch)
+                    .has_value());
+  }
+  ASSERT_TRUE(world.durable(log).has_value());
+}
+
+// The log has every offset in [from, to), and no other.
+inline void expect_dense(World& world, Log& log, Offset from, Offset to) {
+  const auto values = world.read_all(log);
+  EXPECT_EQ(static_cast<std::int64_t>(values.size()), to - from);
+  if (values.empty()) return;
+  EXPECT_EQ(values.begin()->first, from);
+  EXPECT_EQ(values.rbegin()->first, to - 1);
+}
+
 }  // namespace moldau::storage::testing

@@ -252,6 +252,7 @@ bool get_elements(Reader& in, std::vector<T>& values, bool flexible, bool nullab
                   const GetOne& get_one) {
   const auto count = in.array(flexible, nullable);
   if (!count) return false;
+  values.clear();  // a tagged array may come twice: the last one counts, as in Kafka
   values.reserve(std::min(*count, kElementsPreallocatedMax));
   for (std::size_t i = 0; i < *count && in.ok(); ++i) {
     if (!in.charge(sizeof(T))) break;

@@ -72,6 +72,7 @@ class FieldFiller {
     if (how_ == Draw::kRandom && !rng_.chance(1, 4)) return;
     const std::uint32_t near = first_free + static_cast<std::uint32_t>(rng_.below(4));
     tags.push_back({.tag = near, .bytes = draw_bytes()});
+    if (how_ == Draw::kOne) return;
     if (rng_.chance(1, 3)) tags.push_back({.tag = near + 1, .bytes = draw_bytes()});
     if (rng_.chance(1, 3)) tags.push_back({.tag = kTagMax, .bytes = draw_bytes()});
   }
@@ -88,6 +89,7 @@ class FieldFiller {
   std::size_t draw_count(std::size_t usual_max) {
     if (how_ == Draw::kEmpty) return 0;
     std::size_t count = rng_.below(usual_max);
+    if (how_ == Draw::kOne) return 1;
     if (how_ == Draw::kMax) count = 1;
     // 127 elements are the first that need two bytes of length.
     if (rng_.chance(1, 60)) count = 126 + rng_.below(4);
@@ -102,7 +104,7 @@ class FieldFiller {
     constexpr T kMin = std::numeric_limits<T>::min();
     if (how_ == Draw::kEmpty) {
       number = 0;
-    } else if (how_ == Draw::kMax) {
+    } else if (how_ == Draw::kMax || how_ == Draw::kOne) {
       number = kMax;
     } else {
       switch (rng_.below(6)) {
@@ -121,7 +123,7 @@ class FieldFiller {
     }
   }
   void fill(bool& flag) {
-    flag = how_ == Draw::kMax || (how_ == Draw::kRandom && rng_.chance(1, 2));
+    flag = how_ == Draw::kMax || how_ == Draw::kOne || (how_ == Draw::kRandom && rng_.chance(1, 2));
   }
   void fill(double& number) {
     if (how_ == Draw::kEmpty) {
@@ -177,6 +179,7 @@ class FieldFiller {
   // Lengths around the places where a length prefix grows.
   std::size_t draw_length() {
     if (how_ == Draw::kEmpty) return 0;
+    if (how_ == Draw::kOne) return 1 + rng_.below(3);
     if (how_ == Draw::kMax && !long_drawn_ && rng_.chance(1, 4)) {
       long_drawn_ = true;
       return kStringBytesMax;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,12 +27,18 @@ enum class Draw : std::uint8_t {
   kEmpty,    // null where allowed, else empty or zero
   kMax,      // the largest numbers, long text and bytes
   kRandom,   // anything
+  kOne,      // one short element everywhere, nothing null, a tag wherever there may be one
 };
 
 struct Sample {
   base::SharedBytes bytes;
   std::string fields;
   std::size_t encoded_size = 0;
+};
+
+struct Grown {
+  base::SharedBytes bytes;
+  std::size_t prefix_bytes = 0;  // of the length that grew, where it is not a varint
 };
 
 struct SampleCodec {
@@ -42,6 +49,11 @@ struct SampleCodec {
   std::expected<Sample, WireError> (*draw)(std::int16_t version, base::Rng& rng, Draw how);
   // Decodes all of the bytes, lists the fields and encodes again.
   std::expected<Sample, WireError> (*read)(const base::SharedBytes& bytes, std::int16_t version);
+  // Decodes the bytes, makes the string, bytes, array, tag or list of tags number `which` longer by
+  // one and encodes again: the first byte that differs is of the length that grew, or of the size
+  // of a tagged field around it. Nothing when there are not so many.
+  std::optional<Grown> (*grow)(const base::SharedBytes& bytes, std::int16_t version,
+                               std::size_t which);
 };
 
 // Every message, in the registry's order.

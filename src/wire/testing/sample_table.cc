@@ -3,6 +3,7 @@
 #include "wire/fields/all.h"
 #include "wire/frame.h"
 #include "wire/testing/field_filler.h"
+#include "wire/testing/field_grower.h"
 #include "wire/testing/field_lister.h"
 #include "wire/testing/sample.h"
 
@@ -39,12 +40,25 @@ std::expected<Sample, WireError> read(const base::SharedBytes& bytes, std::int16
 }
 
 template <class Message>
+std::optional<Grown> grow(const base::SharedBytes& bytes, std::int16_t version, std::size_t which) {
+  auto message = decoded<Message>(bytes, version);
+  if (!message) return std::nullopt;
+  FieldGrower grower(which);
+  visit_fields(grower, *message, version);
+  if (!grower.grown()) return std::nullopt;
+  auto chain = encoded(*message, version);
+  if (!chain) return Grown{};
+  return Grown{.bytes = chain->flatten(), .prefix_bytes = grower.prefix_bytes()};
+}
+
+template <class Message>
 constexpr SampleCodec codec() {
   return {.name = Message::kName,
           .min_version = Message::kMinVersion,
           .max_version = Message::kMaxVersion,
           .draw = &draw<Message>,
-          .read = &read<Message>};
+          .read = &read<Message>,
+          .grow = &grow<Message>};
 }
 
 #define MOLDAU_CODEC(Message) codec<Message>(),

@@ -4,6 +4,7 @@
 //	create  BOOTSTRAP TOPIC,TOPIC... PARTITIONS COUNT LINES       makes topics for a stream
 //	produce BOOTSTRAP TOPIC,TOPIC... PARTITIONS COUNT LINES CODEC,CODEC...
 //	verify  BOOTSTRAP TOPIC,TOPIC... PARTITIONS COUNT LINES       compares record by record
+//	ends    BOOTSTRAP TOPIC,TOPIC... PARTITIONS COUNT LINES       compares offsets only
 package main
 
 import (
@@ -43,6 +44,8 @@ func run(args []string) error {
 		return s.create()
 	case "verify":
 		return s.verify()
+	case "ends":
+		return s.ends()
 	}
 	return fmt.Errorf("unknown command %s", args[0])
 }

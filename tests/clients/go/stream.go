@@ -22,6 +22,7 @@ const (
 	quietSecondsMax = 60
 	mismatchesMax   = 10
 	produceMinutes  = 10
+	progressEvery   = 100 * time.Millisecond
 )
 
 type stream struct {
@@ -31,6 +32,8 @@ type stream struct {
 	count      int64 // of each topic
 	lines      [][]byte
 	anyTime    bool
+	acked      atomic.Int64 // records, of all topics
+	started    time.Time
 }
 
 // newStream takes BOOTSTRAP TOPIC,TOPIC... PARTITIONS COUNT LINES_FILE [any-time].
@@ -51,7 +54,10 @@ func newStream(args []string) (*stream, error) {
 		return nil, err
 	}
 	lines := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
-	return &stream{args[0], strings.Split(args[1], ","), partitions, count, lines, len(args) == 6}, nil
+	return &stream{
+		bootstrap: args[0], topics: strings.Split(args[1], ","), partitions: partitions, count: count,
+		lines: lines, anyTime: len(args) == 6, started: time.Now(),
+	}, nil
 }
 
 func codecOf(name string) kgo.CompressionCodec {
@@ -85,17 +91,21 @@ func (s *stream) create() error {
 	return nil
 }
 
-// produce sends all records, each topic with its codec in turn, and says when the last is
-// acknowledged.
+// produce sends all records, each topic with its codec in turn.
 func (s *stream) produce(codecs []string) error {
-	started := time.Now()
 	for i, topic := range s.topics {
 		if err := s.produceTopic(topic, codecs[i%len(codecs)]); err != nil {
 			return fmt.Errorf("produce to %s: %w", topic, err)
 		}
 	}
-	fmt.Printf("acked %d in %.3f s\n", s.count*int64(len(s.topics)), time.Since(started).Seconds())
 	return nil
+}
+
+// onAcked says at once when the last record is acknowledged: whoever listens then kills the broker.
+func (s *stream) onAcked() {
+	if total := s.count * int64(len(s.topics)); s.acked.Add(1) == total {
+		fmt.Printf("acked %d in %.3f s\n", total, time.Since(s.started).Seconds())
+	}
 }
 
 func (s *stream) produceTopic(topic, codec string) error {
@@ -113,7 +123,7 @@ func (s *stream) produceTopic(topic, codec string) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), produceMinutes*time.Minute)
 	defer cancel()
-	var acked atomic.Int64
+	before := s.acked.Load()
 	var wrong atomic.Pointer[error]
 	for seq := range s.count {
 		record := &kgo.Record{
@@ -129,8 +139,9 @@ func (s *stream) produceTopic(topic, codec string) error {
 			}
 			if err != nil {
 				wrong.CompareAndSwap(nil, &err)
+				return
 			}
-			acked.Add(1)
+			s.onAcked()
 		})
 	}
 	if err := client.Flush(ctx); err != nil {
@@ -139,8 +150,8 @@ func (s *stream) produceTopic(topic, codec string) error {
 	if found := wrong.Load(); found != nil {
 		return *found
 	}
-	if acked.Load() != s.count {
-		return fmt.Errorf("%d of %d records were acknowledged", acked.Load(), s.count)
+	if acked := s.acked.Load() - before; acked != s.count {
+		return fmt.Errorf("%d of %d records were acknowledged", acked, s.count)
 	}
 	return nil
 }
@@ -155,7 +166,16 @@ type comparison struct {
 	*stream
 	next       map[place]int64
 	seen       int64
+	said       time.Time
 	mismatches int
+}
+
+// progress says how far it is: whoever kills the broker prints what was read before.
+func (c *comparison) progress() {
+	if time.Since(c.said) >= progressEvery {
+		c.said = time.Now()
+		fmt.Printf("seen %d\n", c.seen)
+	}
 }
 
 func (c *comparison) mismatch(format string, values ...any) {
@@ -224,15 +244,10 @@ func (s *stream) verify() error {
 			c.mismatch("%s-%d: %v", topic, partition, err)
 		})
 		fetches.EachRecord(c.compare)
+		c.progress()
 	}
 	if c.mismatches == 0 {
-		err := s.verifyOffsets(client, c)
-		// The broker may be about to come back.
-		for retry := 0; err != nil && retry < quietSecondsMax; retry++ {
-			time.Sleep(time.Second)
-			err = s.verifyOffsets(client, c)
-		}
-		if err != nil {
+		if err := s.retryOffsets(client, c); err != nil {
 			return err
 		}
 	}
@@ -243,6 +258,35 @@ func (s *stream) verify() error {
 	return nil
 }
 
+// ends compares only the offsets.
+func (s *stream) ends() error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.bootstrap))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	c := &comparison{stream: s}
+	if err := s.retryOffsets(client, c); err != nil {
+		return err
+	}
+	if c.mismatches > 0 {
+		return fmt.Errorf("%d wrong offsets", c.mismatches)
+	}
+	fmt.Printf("ends of %d topics\n", len(s.topics))
+	return nil
+}
+
+// retryOffsets also while the broker is about to come back, or opens the logs.
+func (s *stream) retryOffsets(client *kgo.Client, c *comparison) error {
+	err := s.verifyOffsets(client, c)
+	for retry := 0; err != nil && retry < quietSecondsMax; retry++ {
+		time.Sleep(time.Second)
+		err = s.verifyOffsets(client, c)
+	}
+	return err
+}
+
+// verifyOffsets fails when an offset cannot be had, and notes a mismatch when it is wrong.
 func (s *stream) verifyOffsets(client *kgo.Client, c *comparison) error {
 	ctx, cancel := context.WithTimeout(context.Background(), quietSecondsMax*time.Second)
 	defer cancel()
@@ -256,14 +300,17 @@ func (s *stream) verifyOffsets(client *kgo.Client, c *comparison) error {
 	if err != nil {
 		return fmt.Errorf("list offsets by time: %w", err)
 	}
+	if err := errors.Join(ends.Error(), times.Error()); err != nil {
+		return fmt.Errorf("offsets: %w", err)
+	}
 	for _, topic := range s.topics {
 		for partition := range int32(s.partitions) {
 			due := (s.count - int64(partition) + s.partitions - 1) / s.partitions
-			if end, ok := ends.Lookup(topic, partition); !ok || end.Err != nil || end.Offset != due {
+			if end, ok := ends.Lookup(topic, partition); !ok || end.Offset != due {
 				c.mismatch("%s-%d: end offset %+v, expected %d", topic, partition, end, due)
 			}
 			due = (seq - int64(partition) + s.partitions - 1) / s.partitions
-			if at, ok := times.Lookup(topic, partition); !ok || at.Err != nil || at.Offset != due && !s.anyTime {
+			if at, ok := times.Lookup(topic, partition); !ok || at.Offset != due && !s.anyTime {
 				c.mismatch("%s-%d: offset of time %d is %+v, expected %d", topic, partition,
 					firstTimestamp+seq, at, due)
 			}

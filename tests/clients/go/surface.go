@@ -61,6 +61,9 @@ func surface(bootstrap string) error {
 	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		c.codec(codec)
 	}
+	for number, codec := range []string{"uncompressed", "gzip", "snappy", "lz4", "zstd"} {
+		c.storedCodec(codec, uint8(number))
+	}
 	c.offsets()
 	c.configs()
 	c.records()
@@ -221,6 +224,36 @@ func (c *checker) codec(codec string) {
 	got, err = c.read(topic, kgo.NewOffset().AfterMilli(firstTimestamp+700), 300)
 	c.check(err == nil, codec+": consume from a time", err)
 	equal(c, codec+": the records from that time", "", difference(sent[700:], got))
+}
+
+// storedCodec asks a topic for another codec than the producer uses: what the broker packs is read
+// here.
+func (c *checker) storedCodec(codec string, number uint8) {
+	ctx, cancel := timeLimit()
+	defer cancel()
+	topic := "go-stored-" + codec
+	configs := map[string]string{"retention.ms": "-1", "compression.type": codec}
+	c.check(c.create(topic, 1, configs) == nil, topic+": create")
+	sentCodec := "gzip"
+	if codec == "gzip" {
+		sentCodec = "snappy"
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap),
+		kgo.ProducerBatchCompression(codecOf(sentCodec)))
+	c.check(err == nil, topic+": client", err)
+	defer client.Close()
+	sent := batch(topic)
+	err = client.ProduceSync(ctx, sent...).FirstErr()
+	c.check(err == nil, topic+": produce with "+sentCodec, err)
+	got, err := c.read(topic, kgo.NewOffset().At(0), batchRecords)
+	c.check(err == nil, topic+": consume", err)
+	equal(c, topic+": each record as it was sent", "", difference(sent, got))
+	for _, record := range got {
+		if record.Attrs.CompressionType() != number {
+			equal(c, topic+": stored with the topic's codec", number, record.Attrs.CompressionType())
+			break
+		}
+	}
 }
 
 func (c *checker) offset(name string, expected int64, topic string,

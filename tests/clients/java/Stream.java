@@ -32,6 +32,7 @@ public final class Stream {
   private static final long FIRST_TIMESTAMP = 1_700_000_000_000L;
   private static final int MISMATCHES_MAX = 10;
   private static final long QUIET_NANOS_MAX = 60_000_000_000L;
+  private static final long PROGRESS_NANOS = 100_000_000L;
 
   private final String bootstrap;
   private final String[] topics;
@@ -70,19 +71,25 @@ public final class Stream {
     long started = System.nanoTime();
     AtomicLong acked = new AtomicLong();
     AtomicReference<String> wrong = new AtomicReference<>();
+    // Said at once: whoever listens then kills the broker.
+    Runnable onAcked = () -> {
+      if (acked.incrementAndGet() != count * topics.length) return;
+      System.out.printf("acked %d in %.3f s%n", count * topics.length,
+          (System.nanoTime() - started) / 1e9);
+      System.out.flush();
+    };
     for (int i = 0; i < topics.length; i++) {
-      produceTopic(topics[i], codecs[i % codecs.length], acked, wrong);
+      produceTopic(topics[i], codecs[i % codecs.length], onAcked, wrong);
     }
     if (wrong.get() != null || acked.get() != count * topics.length) {
       System.out.printf("FAIL acknowledged %d of %d: %s%n", acked.get(), count * topics.length,
           wrong.get());
       return false;
     }
-    System.out.printf("acked %d in %.3f s%n", acked.get(), (System.nanoTime() - started) / 1e9);
     return true;
   }
 
-  private void produceTopic(String topic, String codec, AtomicLong acked,
+  private void produceTopic(String topic, String codec, Runnable onAcked,
       AtomicReference<String> wrong) {
     Map<String, Object> config = new HashMap<>();
     config.put("bootstrap.servers", bootstrap);
@@ -105,7 +112,7 @@ public final class Stream {
             wrong.compareAndSet(null, "record " + at + " acknowledged as " + metadata
                 + ", expected offset " + due);
           } else {
-            acked.incrementAndGet();
+            onAcked.run();
           }
         });
       }
@@ -158,6 +165,7 @@ public final class Stream {
     long seen = 0;
     long started = System.nanoTime();
     long last = started;
+    long said = started;
     while (seen < total && mismatches < MISMATCHES_MAX) {
       var records = consumer.poll(Duration.ofSeconds(1));
       if (!records.isEmpty()) {
@@ -171,6 +179,11 @@ public final class Stream {
         for (var record : records.records(partition)) compare(record, offset++);
         seen += records.records(partition).size();
         next.put(partition, offset);
+      }
+      if (System.nanoTime() - said > PROGRESS_NANOS) {
+        said = System.nanoTime();
+        System.out.println("seen " + seen);
+        System.out.flush();
       }
     }
     if (mismatches == 0) verifyOffsets(consumer, next);

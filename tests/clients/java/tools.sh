@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Kafka's own command-line tools against a live node: tools.sh BOOTSTRAP. Closes with N passed, N
-# failed. Each start of a tool is a JVM of its own, so there are few.
+# Kafka's own command-line tools against a live node: CONTROLLER=HOST:PORT tools.sh BOOTSTRAP.
+# Closes with N passed, N failed. Each start of a tool is a JVM of its own, so there are few.
 set -uo pipefail
 bootstrap=$1
+controller=$CONTROLLER
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$("$here/../../kafka/home.sh")/bin
 export KAFKA_HEAP_OPTS="-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -32,10 +33,30 @@ contains() {
   done
 }
 
+# matches NAME TEXT PATTERN...: a line of the text matches each (extended) pattern.
+matches() {
+  local name=$1 text=$2 pattern
+  shift 2
+  for pattern in "$@"; do
+    if grep -qE -- "$pattern" <<<"$text"; then
+      check "$name: $pattern" "" ""
+    else
+      check "$name" "a line like '$pattern'" "$text"
+    fi
+  done
+}
+
 tool() {
   local name=$1
   shift
   timeout 60 "$bin/kafka-$name.sh" --bootstrap-server "$bootstrap" "$@" 2>&1
+}
+
+# The same tool, asking the controller itself.
+controller_tool() {
+  local name=$1
+  shift
+  timeout 60 "$bin/kafka-$name.sh" --bootstrap-controller "$controller" "$@" 2>&1
 }
 
 topics() {
@@ -99,11 +120,22 @@ offsets() {
 cluster() {
   local said
   said=$(tool metadata-quorum describe --status)
-  contains "metadata-quorum --status" "$said" "LeaderId:" "HighWatermark:" "CurrentVoters:"
+  # Values, not labels: "LeaderId:" is also there when there is no leader.
+  matches "metadata-quorum --status" "$said" '^LeaderId: +1$' '^LeaderEpoch: +[1-9]' \
+    '^HighWatermark: +[1-9][0-9]*$' '^CurrentVoters: +\[\{"id": 1, "directoryId": "[^"]{22}"'
   said=$(tool metadata-quorum describe --replication)
   contains "metadata-quorum --replication" "$said" "Leader"
   said=$(tool features describe)
-  contains "features" "$said" "Feature: metadata.version" "FinalizedVersionLevel: 4.3"
+  matches "features" "$said" \
+    '^Feature: metadata.version\b.*\bFinalizedVersionLevel: 4.3-IV0\b' \
+    '^Feature: kraft.version\b.*\bFinalizedVersionLevel: 1\b'
+  check "features: only what is served" "kraft.version metadata.version" \
+    "$(sed -n 's/^Feature: \([^[:space:]]*\).*/\1/p' <<<"$said" | sort | paste -sd' ')"
+  said=$(controller_tool metadata-quorum describe --status)
+  matches "metadata-quorum of the controller" "$said" '^LeaderId: +1$'
+  said=$(controller_tool features upgrade --feature group.version=1)
+  check "features upgrade of what is not served fails" 1 \
+    "$(grep -c 'Could not upgrade group.version to 1' <<<"$said")"
   said=$(tool log-dirs --describe --topic-list tools-gzip)
   contains "log-dirs" "$said" '"partition":"tools-gzip-0"' '"isFuture":false'
   said=$(tool broker-api-versions)

@@ -14,6 +14,7 @@ import time
 FIRST_TIMESTAMP = 1_700_000_000_000
 MISMATCHES_MAX = 10
 CHUNK = 10_000
+PROGRESS_SECONDS = 0.1
 
 
 def produce(bootstrap, topic, partitions, count, lines, codec):
@@ -34,6 +35,16 @@ def produce(bootstrap, topic, partitions, count, lines, codec):
             return 1
     print(f"acked {count} in {time.monotonic() - started:.3f} s", flush=True)
     return 0
+
+
+def progress(stream):
+    """Passes lines on and says now and then how many: whoever kills the broker prints it."""
+    said = time.monotonic()
+    for count, line in enumerate(stream, 1):
+        yield line
+        if count % 1000 == 0 and time.monotonic() - said > PROGRESS_SECONDS:
+            said = time.monotonic()
+            print("seen", count, flush=True)
 
 
 def compare(stream, partitions, count, lines, compare_time):
@@ -60,7 +71,7 @@ def verify(bootstrap, topic, partitions, count, lines, compare_time):
                "-X", "check.crcs=true", "-f", "%p %o %T %k %s\\n"]
     mismatches = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE) as kcat:
-        for what in compare(kcat.stdout, partitions, count, lines, compare_time):
+        for what in compare(progress(kcat.stdout), partitions, count, lines, compare_time):
             print("MISMATCH", what)
             mismatches += 1
             if mismatches == MISMATCHES_MAX:

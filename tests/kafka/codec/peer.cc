@@ -1,5 +1,9 @@
 // Moldau's half of the comparison with Kafka's classes (java/CodecPeer.java is the other).
-//   codec_peer draw OURS SEED COUNT   writes COUNT instances of every message and version
+//   codec_peer draw OURS SEED COUNT [PLANT]
+//                                     writes COUNT instances of every message and version. A plant
+//                                     makes one of them wrong, which both sides have to notice:
+//                                     skip it, flip a byte of it, leave its fields at default
+//   codec_peer seeds FOLDER           writes inputs of wire_wire_fuzz
 //   codec_peer check THEIRS           decodes what Kafka's classes wrote, compares each field and
 //                                     encodes it again; prints failures and `N passed, N failed`
 // File: int32 count; per instance message name, int16 version, bytes, fields, each length-prefixed.
@@ -7,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -15,6 +20,7 @@
 #include <vector>
 
 #include "wire/reader.h"
+#include "wire/registry.h"
 #include "wire/testing/sample.h"
 #include "wire/writer.h"
 
@@ -52,28 +58,46 @@ base::SharedBytes get_block(Reader& in) {
   return in.bytes(static_cast<std::size_t>(std::max(in.i32(), 0)));
 }
 
-int draw(const std::string& path, std::uint64_t seed, int count) {
+constexpr std::string_view kPlantedMessage = "FetchRequest";
+constexpr std::int16_t kPlantedVersion = 12;
+
+// COUNT instances of one message and version.
+std::expected<std::int32_t, WireError> draw_pair(const SampleCodec& codec, std::int16_t version,
+                                                 std::uint64_t seed, int count,
+                                                 std::string_view plant, Writer& out) {
+  if (plant == "skip") return 0;
+  for (int i = 0; i < count; ++i) {
+    base::Rng rng(seed + static_cast<std::uint64_t>(i));
+    auto how = static_cast<Draw>(std::min(i, static_cast<int>(Draw::kRandom)));
+    if (plant == "default") how = Draw::kDefault;
+    const auto sample = codec.draw(version, rng, how);
+    if (!sample) return std::unexpected(sample.error());
+    std::string bytes(sample->bytes.text());
+    if (plant == "flip" && how == Draw::kMax) bytes.back() = static_cast<char>(~bytes.back());
+    put_block(out, codec.name);
+    out.i16(version);
+    put_block(out, bytes);
+    put_block(out, sorted_lines(sample->fields));
+  }
+  return count;
+}
+
+int draw(const std::string& path, std::uint64_t seed, int count, std::string_view plant) {
   Writer out;
   const std::size_t total_at = out.mark();
   out.i32(0);
   std::int32_t total = 0;
   for (const SampleCodec& codec : sample_codecs()) {
     for (std::int16_t version = codec.min_version; version <= codec.max_version; ++version) {
-      for (int i = 0; i < count; ++i) {
-        base::Rng rng(seed++);
-        const auto how = static_cast<Draw>(std::min(i, static_cast<int>(Draw::kRandom)));
-        const auto sample = codec.draw(version, rng, how);
-        if (!sample) {
-          say(stderr, std::string(codec.name) + " v" + std::to_string(version) + ": " +
-                          std::string(to_string(sample.error())));
-          return EXIT_FAILURE;
-        }
-        put_block(out, codec.name);
-        out.i16(version);
-        put_block(out, sample->bytes.text());
-        put_block(out, sorted_lines(sample->fields));
-        total += 1;
+      const bool here = codec.name == kPlantedMessage && version == kPlantedVersion;
+      const auto drawn = draw_pair(codec, version, seed, count, here ? plant : "", out);
+      if (!drawn) {
+        say(stderr, std::string(codec.name) + " v" + std::to_string(version) + ": " +
+                        std::string(to_string(drawn.error())));
+        return EXIT_FAILURE;
       }
+      total += *drawn;
+      seed += static_cast<std::uint64_t>(count);
     }
   }
   out.patch_i32(total_at, total);
@@ -83,6 +107,32 @@ int draw(const std::string& path, std::uint64_t seed, int count) {
   for (const auto& part : file->parts()) stream << part.text();
   stream.close();
   return stream ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// Two inputs of the fuzzer for each message and version: it would hardly find its way past the
+// first fields of most by itself.
+int write_seeds(const std::string& folder) {
+  const auto all = messages();
+  std::uint64_t seed = 1;
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    const auto codec = std::ranges::find(sample_codecs(), all[index].name, &SampleCodec::name);
+    if (codec == sample_codecs().end()) return EXIT_FAILURE;
+    for (std::int16_t version = codec->min_version; version <= codec->max_version; ++version) {
+      for (const Draw how : {Draw::kOne, Draw::kRandom}) {
+        base::Rng rng(seed++);
+        const auto sample = codec->draw(version, rng, how);
+        if (!sample) return EXIT_FAILURE;
+        std::ofstream stream(folder + "/" + std::string(codec->name) + "-" +
+                                 std::to_string(version) + (how == Draw::kOne ? "-one" : "-random"),
+                             std::ios::binary);
+        stream << static_cast<char>(index >> 8U) << static_cast<char>(index)
+               << static_cast<char>(version - codec->min_version) << sample->bytes.text();
+        stream.close();
+        if (!stream) return EXIT_FAILURE;
+      }
+    }
+  }
+  return EXIT_SUCCESS;
 }
 
 std::string first_difference(const std::string& ours, const std::string& theirs) {
@@ -193,14 +243,18 @@ int check(const std::string& path) {
 
 int main(int count, char** values) {
   const std::vector<std::string> arguments(values + 1, values + count);
-  if (arguments.size() == 4 && arguments[0] == "draw") {
-    return moldau::wire::testing::draw(arguments[1],
-                                       std::strtoull(arguments[2].c_str(), nullptr, 10),
-                                       std::atoi(arguments[3].c_str()));
+  if ((arguments.size() == 4 || arguments.size() == 5) && arguments[0] == "draw") {
+    return moldau::wire::testing::draw(
+        arguments[1], std::strtoull(arguments[2].c_str(), nullptr, 10),
+        std::atoi(arguments[3].c_str()), arguments.size() == 5 ? arguments[4] : "");
+  }
+  if (arguments.size() == 2 && arguments[0] == "seeds") {
+    return moldau::wire::testing::write_seeds(arguments[1]);
   }
   if (arguments.size() == 2 && arguments[0] == "check") {
     return moldau::wire::testing::check(arguments[1]);
   }
-  std::fputs("codec_peer draw OURS SEED COUNT | codec_peer check THEIRS\n", stderr);
+  std::fputs("codec_peer draw OURS SEED COUNT [skip|flip|default] | check THEIRS | seeds FOLDER\n",
+             stderr);
   return 2;
 }

@@ -22,8 +22,13 @@ public final class CodecPeer {
     private static final class Pair {
         int compared = 0;
         final List<String> failures = new ArrayList<>();
-        final Map<String, Boolean> setInOurs = new TreeMap<>();
-        final Map<String, Boolean> setInTheirs = new TreeMap<>();
+        final Map<String, Boolean> setInOurs;
+        final Map<String, Boolean> setInTheirs;
+
+        Pair(Class<?> type, short version) {
+            setInOurs = Lister.unset(type, Fields.schema(type, version));
+            setInTheirs = new TreeMap<>(setInOurs);
+        }
     }
 
     private static final int FAILURES_SHOWN = 30;
@@ -36,9 +41,9 @@ public final class CodecPeer {
         this.messages = messages;
         for (var each : messages.entrySet()) {
             ApiMessage message = Fields.create(each.getValue());
-            int last = message.highestSupportedVersion();
-            for (int v = message.lowestSupportedVersion(); v <= last; ++v) {
-                pairs.put(each.getKey() + " v" + v, new Pair());
+            short last = message.highestSupportedVersion();
+            for (short v = message.lowestSupportedVersion(); v <= last; ++v) {
+                pairs.put(each.getKey() + " v" + v, new Pair(each.getValue(), v));
             }
         }
     }

@@ -9,6 +9,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.types.RawTaggedField;
@@ -30,6 +31,34 @@ final class Lister {
         this.wasSet = wasSet;
     }
 
+    /** Every field of a version, not set: also those below arrays that no instance ever fills. */
+    static Map<String, Boolean> unset(Class<?> type, Schema schema) {
+        Map<String, Boolean> fields = new TreeMap<>();
+        addUnset("", type, schema, fields);
+        return fields;
+    }
+
+    private static void addUnset(
+            String generic, Class<?> type, Schema schema, Map<String, Boolean> fields) {
+        Fields.Layout layout = Fields.layout(type, schema);
+        for (Fields.Entry entry : layout.entries()) {
+            String name = generic + (generic.isEmpty() ? "" : ".") + entry.name();
+            var element = entry.type().arrayElementType();
+            if (element.isPresent()) {
+                fields.put(name, false);
+                if (element.get() instanceof Schema struct) {
+                    addUnset(name, Fields.elementClass(entry.member()), struct, fields);
+                }
+            } else if (entry.type() instanceof Schema struct) {
+                if (entry.type().isNullable()) fields.put(name, false);
+                addUnset(name, entry.member().getType(), struct, fields);
+            } else {
+                fields.put(name, false);
+            }
+        }
+        if (layout.firstFreeTag() >= 0) fields.put(generic + "._tags", false);
+    }
+
     String list(Message message, Schema schema) {
         struct("", "", message, schema);
         Collections.sort(lines);
@@ -43,7 +72,12 @@ final class Lister {
             String below = path + (path.isEmpty() ? "" : ".") + entry.name();
             String name = generic + (generic.isEmpty() ? "" : ".") + entry.name();
             Object value = entry.get(object);
-            note(name, value, entry.get(fresh));
+            if (entry.type().arrayElementType().isPresent()) {
+                boolean filled = value instanceof Collection<?> elements && !elements.isEmpty();
+                wasSet.merge(name, filled, Boolean::logicalOr);
+            } else {
+                note(name, value, entry.get(fresh));
+            }
             field(below, name, value, entry);
         }
         if (layout.firstFreeTag() < 0) return;
