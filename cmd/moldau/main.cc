@@ -1,15 +1,16 @@
 // moldau: a Kafka node and the tools around it, in one binary.
-#include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "cmd/moldau/command.h"
 
 namespace {
 
-// `moldau --config FILE` is `moldau start --config FILE`, for harnesses that start Kafka that way.
+// `moldau --config FILE` (or -c) is `moldau start --config FILE`, for harnesses that start Kafka that way.
 std::vector<const char*> with_start(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
-  if (argc > 1 && std::strncmp(argv[1], "--config", 8) == 0) {
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "-c" || first == "--config" || first.starts_with("--config=")) {
     arguments.insert(arguments.begin() + 1, "start");
   }
   return arguments;
@@ -22,7 +23,8 @@ int main(int argc, char** argv) {
   CLI::App app("Moldau: Apache Kafka in C++, one binary");
   app.require_subcommand(1);
   app.footer(
-      "Run `moldau COMMAND --help` for a command's options and examples.\n\n"
+      "Run `moldau COMMAND --help` for a command's options and examples.\n"
+      "`moldau --config FILE` is short for `moldau start --config FILE`.\n\n"
       "First steps:\n"
       "  moldau start --data-dir data\n"
       "  moldau topic create hello --partitions 3\n"

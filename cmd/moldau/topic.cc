@@ -177,26 +177,38 @@ json::object described_document(const Described& topic) {
           {"partitions", std::move(partitions)}};
 }
 
+rt::Task<client::ClientResult<Described>> describe_one(client::Admin& admin,
+                                                       client::TopicDescription topic,
+                                                       bool with_offsets) {
+  Described described{.info = CO_TRY(std::move(topic.info))};
+  described.configs = CO_TRY(
+      co_await admin.describe_configs(client::ConfigResource::kTopic, topic.name.value()));
+  if (with_offsets) described.offsets = CO_TRY(co_await admin.offsets(described.info));
+  co_return described;
+}
+
 rt::Task<int> describe(client::Cluster& cluster, const TopicOptions& options) {
   client::Admin admin(cluster);
-  const auto topics = co_await admin.describe_topics(topic_names(options));
+  auto topics = co_await admin.describe_topics(topic_names(options));
   if (!topics) co_return failed(topics.error());
   json::array documents;
-  for (const client::TopicInfo& info : *topics) {
-    Described topic{.info = info};
-    auto configs =
-        co_await admin.describe_configs(client::ConfigResource::kTopic, info.name.value());
-    if (!configs) co_return failed(configs.error());
-    topic.configs = std::move(*configs);
-    if (options.offsets) {
-      auto offsets = co_await admin.offsets(info);
-      if (!offsets) co_return failed(offsets.error());
-      topic.offsets = std::move(*offsets);
+  bool well = true;
+  for (client::TopicDescription& topic : *topics) {
+    const std::string name = topic.name.value();
+    const auto described = co_await describe_one(admin, std::move(topic), options.offsets);
+    if (!described) {
+      well = false;
+      print_error(described.error().message);
+      documents.push_back(json::object{{"topic", name},
+                                       {"error", wire::to_string(described.error().code)}});
+    } else if (options.client.json) {
+      documents.push_back(described_document(*described));
+    } else {
+      print_described(*described);
     }
-    options.client.json ? documents.push_back(described_document(topic)) : print_described(topic);
   }
   if (options.client.json) print_json(documents);
-  co_return kExitDone;
+  co_return well ? kExitDone : kExitFailed;
 }
 
 using TopicTask = rt::Task<int> (*)(client::Cluster&, const TopicOptions&);

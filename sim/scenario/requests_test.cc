@@ -303,6 +303,16 @@ TEST(Requests, AQuotaIsToldAtOnceAndKeptByNotReading) {
   EXPECT_LT(took, std::chrono::seconds(4));
 }
 
+// Forwarded requests did not ask: the controller slows nobody down.
+TEST(Requests, QuotasSlowForwardedRequestsDownToo) {
+  const Slow slow(wire::ApiKey::kDeleteTopics);
+  OneBroker node(13, {}, {.quotas = &slow});
+  const base::Duration took =
+      node.run(two_requests<wire::DeleteTopicsResponse>(node.loop(), wire::DeleteTopicsRequest{}));
+  EXPECT_GE(took, std::chrono::seconds(3));
+  EXPECT_LT(took, std::chrono::seconds(4));
+}
+
 // Produce has a way of its own, and did not ask.
 TEST(Requests, QuotasSlowProducersDownToo) {
   const Slow slow(wire::ApiKey::kProduce);

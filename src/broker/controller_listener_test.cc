@@ -1,9 +1,12 @@
 // The controller listener of a node, frame by frame: each API that nothing but other nodes and
 // tools calls.
+#include <algorithm>
+#include <array>
+
 #include <gtest/gtest.h>
 
+#include "base/endian.h"
 #include "broker/node_test.h"
-#include "client/channel.h"
 #include "raft/wire_messages.h"
 #include "wire/allocate_producer_ids_request.h"
 #include "wire/allocate_producer_ids_response.h"
@@ -19,35 +22,8 @@ namespace {
 
 using wire::ErrorCode;
 
-class ControllerListener : public NodeTest {
+class ControllerListener : public ServingNodeTest {
  protected:
-  void SetUp() override {
-    format();
-    broker_ = std::make_unique<Broker>(node_.loops(), config());
-    const auto started = run(broker_->start());
-    ASSERT_TRUE(started.has_value()) << started.error();
-    channel_ = connect(9093);
-    ASSERT_NE(channel_, nullptr);
-  }
-  void TearDown() override {
-    if (channel_ != nullptr) sim::run_task(world_, loop(), channel_->close_and_join());
-    channel_.reset();
-    sim::run_task(world_, loop(), broker_->stop());
-  }
-
-  std::unique_ptr<client::Channel> connect(std::uint16_t port) {
-    auto channel = run(client::Channel::connect(
-        loop(), {.host = "server", .port = port},
-        {.client_id = "test", .connect_timeout = 10s, .request_timeout = 30s}));
-    EXPECT_TRUE(channel.has_value()) << channel.error().message;
-    return channel ? std::move(*channel) : nullptr;
-  }
-  template <class Response, class Request>
-  Response call(Request request) {
-    auto answer = run(channel_->call<Response>(std::move(request)));
-    EXPECT_TRUE(answer.has_value()) << answer.error().message;
-    return answer ? std::move(*answer) : Response{};
-  }
   [[nodiscard]] base::LeaderEpoch epoch() { return broker_->raft().leader_and_epoch().epoch; }
 
   static base::SharedBytes principal() {
@@ -81,6 +57,31 @@ class ControllerListener : public NodeTest {
     change.max_version_level = level;
     return call<wire::UpdateFeaturesResponse>(request).error_code;
   }
+  // Sends a CreateTopics that ends too early to the broker; how many bytes came back.
+  std::size_t hang_up_on_malformed() {
+    struct OnLoop {
+      static rt::Task<std::size_t> send(rt::Loop& loop, base::SharedBytes frame) {
+        auto connection = co_await loop.net().connect({.host = "server", .port = 9092}, 10s, {});
+        EXPECT_TRUE(connection.has_value());
+        EXPECT_TRUE((co_await (*connection)->send(frame.span())).has_value());
+        std::array<std::byte, 100> answer{};
+        const auto got = co_await (*connection)->receive(answer);
+        (*connection)->close();
+        co_return got.value_or(0);
+      }
+    };
+    const auto whole =
+        wire::request_frame(create("cut"), wire::CreateTopicsRequest::kStableVersion,
+                            base::CorrelationId(7), std::string("client"));
+    base::ByteBuffer frame;
+    constexpr std::int32_t kCutBytes = 3;
+    const auto body = whole->flatten().slice(sizeof(std::int32_t));
+    std::array<std::byte, sizeof(std::int32_t)> size{};
+    base::store_be(size.data(), static_cast<std::int32_t>(body.size()) - kCutBytes);
+    frame.append(size);
+    frame.append(body.slice(0, body.size() - kCutBytes).span());
+    return run(OnLoop::send(loop(), frame.freeze()));
+  }
   // The leader gives up; with a slow disk it takes a while until there is one again.
   void resign() {
     struct OnLoop {
@@ -92,9 +93,6 @@ class ControllerListener : public NodeTest {
     node_.disk_faults().slowness = 200;
     sim::run_task(world_, loop(), OnLoop::resign(broker_->raft()));
   }
-
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<client::Channel> channel_;
 };
 
 TEST_F(ControllerListener, ServesTheQuorumsOwnRequests) {
@@ -195,6 +193,28 @@ TEST_F(ControllerListener, OpensAnEnvelope) {
   auto cut = envelope(create("cut"));
   cut.request_data = cut.request_data.slice(0, 3);
   EXPECT_EQ(call<wire::EnvelopeResponse>(cut).error_code, ErrorCode::kInvalidRequest);
+}
+
+// Whoever forwards says for whom; a node that does not is at fault itself.
+TEST_F(ControllerListener, AnEnvelopeNamesItsClient) {
+  auto cut = envelope(create("cut"));
+  cut.request_data = cut.request_data.slice(0, cut.request_data.size() - 1);
+  EXPECT_EQ(call<wire::EnvelopeResponse>(cut).error_code, ErrorCode::kInvalidRequest);
+  EXPECT_NE(log_.find("127.0.0.1"), std::string::npos) << log_;
+
+  auto nobody = envelope(create("nobody"));
+  nobody.client_host_address = base::SharedBytes::copy_of("123");
+  EXPECT_EQ(call<wire::EnvelopeResponse>(nobody).error_code, ErrorCode::kInvalidRequest);
+}
+
+// Regression: it was logged twice, first with the node's own channel as the peer.
+TEST_F(ControllerListener, AMalformedRequestToForwardEndsWhereItCame) {
+  EXPECT_EQ(hang_up_on_malformed(), 0U);
+  const std::string_view said = "closing the connection from server:";
+  const std::size_t first = log_.find(said);
+  ASSERT_NE(first, std::string::npos) << log_;
+  EXPECT_NE(log_.find("malformed request, api key 19"), std::string::npos) << log_;
+  EXPECT_EQ(std::ranges::count(log_, '\n'), 1) << log_;
 }
 
 // Regression: the Envelope said NONE, so that the client got the raw NOT_CONTROLLER.

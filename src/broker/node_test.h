@@ -2,6 +2,7 @@
 // *_test.cc files include this.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 
 #include "broker/broker.h"
 #include "broker/format_node.h"
+#include "client/channel.h"
 #include "controller/bootstrap.h"
 #include "raft/snapshot.h"
 #include "sim/runtime/node.h"
@@ -76,10 +78,48 @@ class NodeTest : public ::testing::Test {
             .has_value());
   }
 
-  sim::Simulation world_{{.seed = 1, .log_level = base::LogLevel::kError}};
+  std::string log_;  // warnings and errors
+  sim::Simulation world_{{.seed = 1,
+                          .log_level = base::LogLevel::kWarn,
+                          .on_log = [this](std::string_view line) { log_ += line; }}};
   sim::Node& node_;
   config::Properties properties_;
   base::Duration took_{0};
+};
+
+// The same, started, with a channel to its controller listener.
+class ServingNodeTest : public NodeTest {
+ protected:
+  void SetUp() override {
+    format();
+    broker_ = std::make_unique<Broker>(node_.loops(), config());
+    const auto started = run(broker_->start());
+    ASSERT_TRUE(started.has_value()) << started.error();
+    channel_ = connect(9093);
+    ASSERT_NE(channel_, nullptr);
+  }
+  void TearDown() override {
+    if (channel_ != nullptr) sim::run_task(world_, loop(), channel_->close_and_join());
+    channel_.reset();
+    sim::run_task(world_, loop(), broker_->stop());
+  }
+
+  std::unique_ptr<client::Channel> connect(std::uint16_t port) {
+    auto channel = run(client::Channel::connect(
+        loop(), {.host = "server", .port = port},
+        {.client_id = "test", .connect_timeout = 10s, .request_timeout = 30s}));
+    EXPECT_TRUE(channel.has_value()) << channel.error().message;
+    return channel ? std::move(*channel) : nullptr;
+  }
+  template <class Response, class Request>
+  Response call(Request request) {
+    auto answer = run(channel_->call<Response>(std::move(request)));
+    EXPECT_TRUE(answer.has_value()) << answer.error().message;
+    return answer ? std::move(*answer) : Response{};
+  }
+
+  std::unique_ptr<Broker> broker_;
+  std::unique_ptr<client::Channel> channel_;
 };
 
 }  // namespace moldau::broker

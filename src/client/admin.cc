@@ -115,22 +115,24 @@ rt::Task<ClientResult<std::vector<TopicInfo>>> Admin::list_topics() {
   co_return topics;
 }
 
-rt::Task<ClientResult<std::vector<TopicInfo>>> Admin::describe_topics(
+rt::Task<ClientResult<std::vector<TopicDescription>>> Admin::describe_topics(
     std::vector<base::TopicName> names) {
   const auto answer = CO_TRY(co_await cluster_->refresh(names, cluster_->default_deadline()));
-  std::vector<TopicInfo> topics;
+  std::vector<TopicDescription> topics;
   for (const base::TopicName& name : names) {
     const TopicInfo* info = cluster_->cached_topic(name);
     if (info != nullptr) {
-      topics.push_back(*info);
+      topics.push_back({.name = name, .info = *info});
       continue;
     }
     const auto said = std::find_if(answer.topics.begin(), answer.topics.end(),
                                    [&](const auto& topic) { return topic.name == name; });
-    co_return std::unexpected(refusal(
-        "topic " + name.value(),
-        said == answer.topics.end() ? wire::ErrorCode::kUnknownTopicOrPartition : said->error_code,
-        "the cluster has no such topic"));
+    const auto code = said == answer.topics.end() ? wire::ErrorCode::kUnknownTopicOrPartition
+                                                  : said->error_code;
+    topics.push_back(
+        {.name = name,
+         .info = std::unexpected(
+             refusal("topic " + name.value(), code, "the cluster has no such topic"))});
   }
   co_return topics;
 }

@@ -32,6 +32,11 @@ struct TopicOutcome {
   ClientResult<base::TopicId> result;
 };
 
+struct TopicDescription {
+  base::TopicName name;
+  ClientResult<TopicInfo> info;
+};
+
 // Numbers are the protocol's.
 enum class ConfigResource : std::int8_t { kTopic = 2, kBroker = 4 };
 
@@ -52,8 +57,8 @@ class Admin {
       std::vector<base::TopicName> names);
   // All topics, by name.
   rt::Task<ClientResult<std::vector<TopicInfo>>> list_topics();
-  // In the order asked for; an unknown topic is an error.
-  rt::Task<ClientResult<std::vector<TopicInfo>>> describe_topics(
+  // In the order asked for.
+  rt::Task<ClientResult<std::vector<TopicDescription>>> describe_topics(
       std::vector<base::TopicName> names);
   rt::Task<ClientResult<std::vector<OffsetRange>>> offsets(TopicInfo topic);
   rt::Task<ClientResult<TopicConfigs>> describe_configs(ConfigResource kind, std::string name);

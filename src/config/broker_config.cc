@@ -66,9 +66,10 @@ void read_node(ValuesReader& values, BrokerConfig& config) {
     if (role == "broker") config.is_broker = true;
     if (role == "controller") config.is_controller = true;
   }
-  const auto broker_id = values.int32("broker.id");
-  values.require(!values.is_set("broker.id") || broker_id == config.node_id.value(), "broker.id",
-                 "node.id and broker.id must be set to the same value.");
+  if (values.is_set("broker.id") && values.is_good("node.id")) {
+    values.require(values.int32("broker.id") == config.node_id.value(), "broker.id",
+                   "node.id and broker.id must be set to the same value.");
+  }
   config.rack = values.maybe_text("broker.rack");
   config.cores = values.int32("moldau.cores");
 }

@@ -1,6 +1,7 @@
 #include "config/broker_config.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -92,6 +93,16 @@ TEST(BrokerConfig, NamesKeyValueAndWhatIsAllowed) {
       error_of("process.roles=broker,zookeeper", "process.roles"),
       "Invalid value zookeeper for configuration process.roles: String must be one of: broker, "
       "controller");
+}
+
+// Regression: what followed from them was reported too, and first.
+TEST(BrokerConfig, ABadValueIsReportedOnce) {
+  for (const char* text : {"node.id=abc\n", "listeners=FOO\n", "advertised.listeners=FOO\n",
+                           "listeners=OTHER://h:1,CONTROLLER://h:2\n"}) {
+    const auto loaded = load_with(text);
+    ASSERT_EQ(loaded.problems.size(), 1U) << text;
+    EXPECT_EQ(loaded.problems[0].key, std::string_view(text).substr(0, std::strcspn(text, "=")));
+  }
 }
 
 TEST(BrokerConfig, ReportsEveryProblemOfAFile) {

@@ -37,6 +37,8 @@ struct Endpoint {
 // The raw bytes of a numeric address: 4 for IPv4, 16 for IPv6. Yields how many; nothing for a name.
 [[nodiscard]] std::optional<std::size_t> parse_address(const std::string& host,
                                                        std::span<std::byte, 16> into);
+// The way back; nothing for any other count of bytes.
+[[nodiscard]] std::optional<std::string> address_text(base::Bytes raw);
 
 struct NetOperation : ResumeJob {
   enum class Kind : std::uint8_t { kReceive, kSend, kSendFile };

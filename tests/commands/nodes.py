@@ -98,6 +98,24 @@ def a_taken_http_port(commands):
     expect("Kafka Server started" not in log, log)
 
 
+def a_properties_file_alone(commands):
+    """`moldau --config FILE` starts the node, as harnesses call Kafka."""
+    expect("moldau --config FILE" in commands.output("--help").decode(), "--help does not tell")
+    folder = commands.folder / "alone"
+    for option in (["--config", "{}"], ["--config={}"], ["-c", "{}"]):
+        node = Node(folder, "server")
+        file = folder / "server.properties"
+        file.write_text("\n".join([
+            "process.roles=broker,controller", "node.id=7", f"log.dirs={node.data}",
+            "controller.listener.names=CONTROLLER",
+            f"controller.quorum.bootstrap.servers={node.controller}", *node.overrides, ""]))
+        node.command = [MOLDAU, *(part.format(file) for part in option)]
+        node.overrides = []
+        node.start()
+        expect("nodeId=7" in node.log.read_text(), "another node started")
+        node.stop()
+
+
 COMMANDS_WITH_HELP = (
     "start", "storage", "storage format", "storage info", "storage random-uuid", "format", "topic",
     "topic create", "topic list", "topic describe", "topic delete", "produce", "consume", "log",
@@ -128,4 +146,4 @@ def json_everywhere(commands):
 
 
 CHECKS = (an_idle_http_connection, a_controller_alone, a_signal_while_starting, a_taken_http_port,
-          help_with_examples, json_everywhere)
+          a_properties_file_alone, help_with_examples, json_everywhere)

@@ -70,7 +70,15 @@ def topics(commands):
     described = commands.document("topic", "describe", "a", "--offsets")[0]
     expect(described["configs"] == {"retention.ms": "123456"}, f"configs {described['configs']}")
     expect([part["latest"] for part in described["partitions"]] == [0, 0], f"{described}")
-    commands.run("topic", "describe", "none", status=1)
+    missing = commands.run("topic", "describe", "none", "b", "--json", status=1)
+    none, b = json.loads(missing.stdout)
+    expect(none == {"topic": "none", "error": "UNKNOWN_TOPIC_OR_PARTITION"}, f"{none}")
+    expect(len(b["partitions"]) == 2 and b"none" in missing.stderr, f"{missing}")
+    made, there = json.loads(commands.run("topic", "create", "c", "b", "--json", status=1).stdout)
+    expect(made["ok"] and made["topic"] == "c" and len(made["id"]) == 22, f"{made}")
+    expect(there == {"topic": "b", "ok": False, "error": "TOPIC_ALREADY_EXISTS"}, f"{there}")
+    gone = commands.document("topic", "delete", "c")
+    expect([(topic["topic"], topic["ok"]) for topic in gone] == [("c", True)], f"{gone}")
     commands.run("topic", "delete", "a", "b")
     commands.run("topic", "delete", "a", status=1)
     commands.run("topic", "delete", "a", "--if-exists")
@@ -143,9 +151,11 @@ def codecs(commands):
 
 def acks(commands):
     commands.run("topic", "create", "acks", "-p", "1")
+    told = json.loads(commands.run("produce", "acks", "--json", text=b"x\n").stdout)
+    expect((told["topic"], told["delivered"], told["failed"]) == ("acks", 1, 0), f"{told}")
     for level in ("all", "1", "0"):
         commands.run("produce", "acks", "--acks", level, "--no-idempotence", text=b"x\n")
-    expect(len(commands.lines("consume", "acks", "--from", "beginning", "-n", "3")) == 3, "three")
+    expect(len(commands.lines("consume", "acks", "--from", "beginning", "-n", "4")) == 4, "four")
 
 
 def usage(commands):
@@ -333,6 +343,9 @@ def dump(commands):
     expect("LeaderChangeMessage(" in metadata, "no leader change in the metadata log")
     hello = [str(folder) for folder in sorted(data.glob("hello-*"))]
     expect("world" in commands.output("log", "dump", "--records", *hello).decode(), "no record")
+    batches = [batch for folder in hello for batch in commands.lines("log", "dump", folder)
+               if "base_offset" in batch]
+    expect([batch["count"] for batch in batches] == [1] and batches[0]["valid"], f"{batches}")
     commands.run("log", "dump", *map(str, sorted(data.glob("*-*/"))))
     segment = next(iter(sorted(data.glob("hello-*/*.log"))))
     damaged = commands.folder / "00000000000000000000.log"

@@ -4,6 +4,7 @@
 
 #include "broker/handlers/admin_checks.h"
 #include "broker/handlers/controller.h"
+#include "broker/handlers/forward.h"
 #include "broker/handlers/handlers.h"
 #include "wire/produce_request.h"
 
@@ -37,12 +38,12 @@ constexpr Serve by_raft() {
 // Forwarded by brokers, executed by the controller.
 template <class Request, Operation kOperation>
 constexpr Api forwarded() {
-  return row<Request>(&forward_to_controller, by_controller<Request, kOperation>());
+  return row<Request>(&forward<Request, ResponseOf<Request>>, by_controller<Request, kOperation>());
 }
 // The same, with rights that are asked name by name.
 template <class Request>
 constexpr Api admin() {
-  return row<Request>(&forward_to_controller,
+  return row<Request>(&forward<Request, ResponseOf<Request>>,
                       &serve_forwarded<Request, ResponseOf<Request>, &handle_admin<Request>>);
 }
 template <class Request>
@@ -98,7 +99,8 @@ constexpr auto kRows = std::to_array<Api>({
     controller_only<wire::EndQuorumEpochRequest>(
         by_raft<wire::EndQuorumEpochRequest, wire::EndQuorumEpochResponse,
                 &RaftDriver::end_quorum_epoch>()),
-    row<wire::DescribeQuorumRequest>(&forward_to_controller, kDescribeQuorum),
+    row<wire::DescribeQuorumRequest>(
+        &forward<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse>, kDescribeQuorum),
     controller_only<wire::AlterPartitionRequest>(
         by_controller<wire::AlterPartitionRequest, Operation::kClusterAction>()),
     forwarded<wire::UpdateFeaturesRequest, Operation::kAlter>(),

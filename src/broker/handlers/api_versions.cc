@@ -107,7 +107,7 @@ rt::Task<Answer> serve_api_versions(Shard& shard, Request request) {
     list_apis(response, context.listener->kind);
     list_features(response, shard.broker(), context.api_version);
   }
-  co_return answer(shard, context, response);
+  co_return throttled_answer(shard, context, request.frame.size(), response);
 }
 
 }  // namespace moldau::broker

@@ -71,6 +71,10 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
                               std::nullopt);
   }
   constexpr std::size_t kKeyAndVersion = 2 * sizeof(std::int16_t);
+  const auto client = rt::address_text(envelope.client_host_address.span());
+  if (!client) {
+    co_return envelope_answer(shard, outer, wire::ErrorCode::kInvalidRequest, std::nullopt);
+  }
   const base::SharedBytes& frame = envelope.request_data;
   const bool readable = frame.size() >= kKeyAndVersion;
   const auto key = readable ? base::load_be<std::int16_t>(frame.data()) : std::int16_t{-1};
@@ -88,6 +92,7 @@ rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   Request inner{
       .context = outer, .frame = frame, .body_from = in.position(), .share = request.share};
   inner.context.principal = *principal;
+  inner.context.peer = {.host = *client};  // the Envelope has no port
   inner.context.client_id = header.client_id.value_or("");
   inner.context.api_key = api->key;
   inner.context.api_version = version;

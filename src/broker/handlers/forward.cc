@@ -1,9 +1,8 @@
-// Forwarding (KIP-590): a request for the controller travels as it came, in an Envelope that names
-// the client's principal and address; the controller's answer comes back as the client will see it.
+#include "broker/handlers/forward.h"
+
 #include <array>
 
 #include "broker/broker.h"
-#include "broker/handlers/handlers.h"
 #include "broker/shard.h"
 #include "rt/call.h"
 #include "rt/sleep.h"
@@ -48,7 +47,7 @@ bool ask_again(const Broker& broker, const Enveloped& answer, base::Instant dead
   return nobody && broker.serving() && broker.loop0().now() + kRetryPause < deadline;
 }
 
-rt::Task<Enveloped> ask_controller(Broker& broker, wire::EnvelopeRequest request) {
+rt::Task<Enveloped> ask_until_answered(Broker& broker, wire::EnvelopeRequest request) {
   const base::Instant deadline = broker.loop0().now() + broker.config().network.request_timeout;
   for (;;) {
     auto answer = co_await broker.controller_channel().call<wire::EnvelopeResponse>(request);
@@ -65,21 +64,25 @@ rt::Task<Enveloped> ask_controller(Broker& broker, wire::EnvelopeRequest request
 
 }  // namespace
 
-rt::Task<Answer> forward_to_controller(Shard& shard, Request request) {
+rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard,
+                                                          RequestContext context,
+                                                          base::SharedBytes frame) {
   wire::EnvelopeRequest envelope;
-  envelope.request_data = request.frame;
-  envelope.request_principal = encode_principal(request.context.principal);
-  envelope.client_host_address = address_bytes(request.context.peer);
+  envelope.request_data = std::move(frame);
+  envelope.request_principal = encode_principal(context.principal);
+  envelope.client_host_address = address_bytes(context.peer);
   Enveloped answer = co_await rt::call(shard.loop(), shard.broker().loop0(),
-                                       ask_controller(shard.broker(), std::move(envelope)));
+                                       ask_until_answered(shard.broker(), std::move(envelope)));
   if (!answer || answer->error_code != wire::ErrorCode::kNone || !answer->response_data) {
-    LOG_WARN(shard.loop().log(), "forward", "the controller did not answer a request of {}: {}",
-             request.context.peer.to_string(),
+    LOG_WARN(shard.loop().log(), "forward",
+             "closing the connection from {}: the controller did not answer its request, api key {} "
+             "version {}: {}",
+             context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
+             context.api_version,
              answer ? name(answer->error_code) : std::string_view(answer.error().message));
-    // The client looks for the cluster again, as it does when Kafka loses its controller.
-    co_return Answer{.frame = std::nullopt, .close = true};
+    co_return std::nullopt;
   }
-  co_return Answer{.frame = base::ByteChain(std::move(*answer->response_data)), .close = false};
+  co_return std::move(answer->response_data);
 }
 
 }  // namespace moldau::broker

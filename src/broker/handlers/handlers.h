@@ -1,6 +1,6 @@
 // The handlers, one function an API, each in the file of its subject. They run on the loop of the
 // connection; what belongs to another loop is asked with rt::call. Handlers on the broker listener
-// that need the controller forward the request as it came (forward.cc); handlers on the controller
+// that need the controller forward the request as it came (forward.h); handlers on the controller
 // listener run on loop 0, in ControllerDriver and RaftDriver.
 #pragma once
 
@@ -91,9 +91,6 @@ rt::Task<wire::MetadataResponse> handle_metadata(Shard& shard, RequestContext co
                                                  wire::MetadataRequest request);
 rt::Task<wire::DescribeTopicPartitionsResponse> handle_describe_topic_partitions(
     Shard& shard, RequestContext context, wire::DescribeTopicPartitionsRequest request);
-
-// Broker listener: the controller's, passed on in an Envelope.
-rt::Task<Answer> forward_to_controller(Shard& shard, Request request);
 
 // Controller listener.
 rt::Task<Answer> serve_envelope(Shard& shard, Request request);

@@ -166,9 +166,11 @@ void check_logs(ValuesReader& values, const BrokerConfig& config) {
 }  // namespace
 
 void check_settings(ValuesReader& values, const BrokerConfig& config) {
-  check_quorum(values, config);
-  check_controller_listeners(values, config);
-  if (config.is_broker) check_broker_listeners(values, config);
+  if (values.is_good("node.id")) check_quorum(values, config);
+  if (values.is_good(kListeners)) {
+    check_controller_listeners(values, config);
+    if (config.is_broker && values.is_good(kAdvertised)) check_broker_listeners(values, config);
+  }
   check_addresses(values, config);
   check_limits(values, config);
   check_logs(values, config);

@@ -34,6 +34,8 @@ class ValuesReader {
   [[nodiscard]] std::vector<std::string> list(std::string_view key);
   [[nodiscard]] bool is_set(std::string_view key) const { return properties_.contains(key); }
 
+  // No error was reported about the key; what follows from a bad value is not worth telling.
+  [[nodiscard]] bool is_good(std::string_view key) const { return !reported_.contains(key); }
   // Reports an error about a key; `message` is the whole text.
   void error(std::string_view key, std::string message);
   void require(bool condition, std::string_view key, std::string_view message) {

@@ -14,11 +14,10 @@ using wire::ErrorCode;
 
 namespace {
 
-// By id since version 13, by name before.
+// By id only: versions before 13 have the name alone, and Kafka answers them INVALID_REQUEST.
 template <class Topic>
 bool is_metadata_topic(const Topic& topic) {
-  if (topic.topic_id == base::kMetadataTopicId) return true;
-  return topic.topic_id.is_zero() && topic.topic.view() == kMetadataTopicName;
+  return topic.topic_id == base::kMetadataTopicId;
 }
 
 }  // namespace
@@ -243,13 +242,18 @@ std::expected<DescribeQuorumRequest, wire::DescribeQuorumResponse> take_request(
 
 namespace {
 
+// KIP-853: directories, and where the nodes are; not to be written in older versions.
+constexpr std::int16_t kDescribesNodesFrom = 2;
+
 std::vector<wire::DescribeQuorumResponseReplicaState> rows_of(
-    const std::vector<DescribedReplica>& replicas) {
+    const std::vector<DescribedReplica>& replicas, const RpcOrigin& origin) {
   std::vector<wire::DescribeQuorumResponseReplicaState> rows;
   for (const DescribedReplica& replica : replicas) {
     wire::DescribeQuorumResponseReplicaState row;
     row.replica_id = replica.key.id;
-    row.replica_directory_id = replica.key.directory;
+    if (origin.api_version >= kDescribesNodesFrom) {
+      row.replica_directory_id = replica.key.directory;
+    }
     row.log_end_offset = replica.log_end_offset;
     row.last_fetch_timestamp = replica.last_fetch;
     row.last_caught_up_timestamp = replica.last_caught_up;
@@ -271,11 +275,11 @@ wire::DescribeQuorumResponse give_response(const DescribeQuorumResponse& respons
     partition.leader_id = id_or_none(response.view.leader);
     partition.leader_epoch = response.view.epoch;
     partition.high_watermark = response.high_watermark;
-    partition.current_voters = rows_of(response.voters);
-    partition.observers = rows_of(response.observers);
+    partition.current_voters = rows_of(response.voters, origin);
+    partition.observers = rows_of(response.observers, origin);
   }
   set_partition(message, std::move(partition));
-  if (origin.api_version >= 2) {
+  if (origin.api_version >= kDescribesNodesFrom) {
     for (const VoterNode& voter : response.nodes) {
       wire::DescribeQuorumResponseNode node;
       node.node_id = voter.key.id;
