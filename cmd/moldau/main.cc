@@ -6,7 +6,8 @@
 
 namespace {
 
-// `moldau --config FILE` (or -c) is `moldau start --config FILE`, for harnesses that start Kafka that way.
+// `moldau --config FILE` (or -c) is `moldau start --config FILE`, for harnesses that start Kafka
+// that way.
 std::vector<const char*> with_start(int argc, char** argv) {
   std::vector<const char*> arguments(argv, argv + argc);
   const std::string_view first = argc > 1 ? argv[1] : "";

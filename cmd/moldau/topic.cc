@@ -181,8 +181,8 @@ rt::Task<client::ClientResult<Described>> describe_one(client::Admin& admin,
                                                        client::TopicDescription topic,
                                                        bool with_offsets) {
   Described described{.info = CO_TRY(std::move(topic.info))};
-  described.configs = CO_TRY(
-      co_await admin.describe_configs(client::ConfigResource::kTopic, topic.name.value()));
+  described.configs =
+      CO_TRY(co_await admin.describe_configs(client::ConfigResource::kTopic, topic.name.value()));
   if (with_offsets) described.offsets = CO_TRY(co_await admin.offsets(described.info));
   co_return described;
 }
@@ -199,8 +199,8 @@ rt::Task<int> describe(client::Cluster& cluster, const TopicOptions& options) {
     if (!described) {
       well = false;
       print_error(described.error().message);
-      documents.push_back(json::object{{"topic", name},
-                                       {"error", wire::to_string(described.error().code)}});
+      documents.push_back(
+          json::object{{"topic", name}, {"error", wire::to_string(described.error().code)}});
     } else if (options.client.json) {
       documents.push_back(described_document(*described));
     } else {

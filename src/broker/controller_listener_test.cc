@@ -70,9 +70,8 @@ class ControllerListener : public ServingNodeTest {
         co_return got.value_or(0);
       }
     };
-    const auto whole =
-        wire::request_frame(create("cut"), wire::CreateTopicsRequest::kStableVersion,
-                            base::CorrelationId(7), std::string("client"));
+    const auto whole = wire::request_frame(create("cut"), wire::CreateTopicsRequest::kStableVersion,
+                                           base::CorrelationId(7), std::string("client"));
     base::ByteBuffer frame;
     constexpr std::int32_t kCutBytes = 3;
     const auto body = whole->flatten().slice(sizeof(std::int32_t));

@@ -157,13 +157,12 @@ class EveryApi : public ServingNodeTest {
       client::Channel& channel = controller ? *channel_ : *clients_;
       for (std::int16_t version = api->min_version; version <= api->max_version; ++version) {
         Request request;
-        fill(request,
-             {.version = version, .of_metadata_log = controller, .topic_id = topic_id_});
+        fill(request, {.version = version, .of_metadata_log = controller, .topic_id = topic_id_});
         const auto answer = run(channel.call_at<Response>(std::move(request), version));
-        ASSERT_TRUE(answer.has_value())
-            << wire::find_api(key)->name << " version " << version
-            << (controller ? " of the controller listener: " : ": ") << answer.error().message
-            << "\n" << log_;
+        ASSERT_TRUE(answer.has_value()) << wire::find_api(key)->name << " version " << version
+                                        << (controller ? " of the controller listener: " : ": ")
+                                        << answer.error().message << "\n"
+                                        << log_;
       }
     }
     asked_.insert(key);

@@ -127,12 +127,11 @@ rt::Task<ClientResult<std::vector<TopicDescription>>> Admin::describe_topics(
     }
     const auto said = std::find_if(answer.topics.begin(), answer.topics.end(),
                                    [&](const auto& topic) { return topic.name == name; });
-    const auto code = said == answer.topics.end() ? wire::ErrorCode::kUnknownTopicOrPartition
-                                                  : said->error_code;
-    topics.push_back(
-        {.name = name,
-         .info = std::unexpected(
-             refusal("topic " + name.value(), code, "the cluster has no such topic"))});
+    const auto code =
+        said == answer.topics.end() ? wire::ErrorCode::kUnknownTopicOrPartition : said->error_code;
+    topics.push_back({.name = name,
+                      .info = std::unexpected(refusal("topic " + name.value(), code,
+                                                      "the cluster has no such topic"))});
   }
   co_return topics;
 }

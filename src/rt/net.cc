@@ -1,7 +1,6 @@
 #include "rt/net.h"
 
 #include <arpa/inet.h>
-
 #include <array>
 
 #include "base/assert.h"

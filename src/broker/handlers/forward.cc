@@ -64,8 +64,7 @@ rt::Task<Enveloped> ask_until_answered(Broker& broker, wire::EnvelopeRequest req
 
 }  // namespace
 
-rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard,
-                                                          RequestContext context,
+rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard, RequestContext context,
                                                           base::SharedBytes frame) {
   wire::EnvelopeRequest envelope;
   envelope.request_data = std::move(frame);
@@ -74,12 +73,12 @@ rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard,
   Enveloped answer = co_await rt::call(shard.loop(), shard.broker().loop0(),
                                        ask_until_answered(shard.broker(), std::move(envelope)));
   if (!answer || answer->error_code != wire::ErrorCode::kNone || !answer->response_data) {
-    LOG_WARN(shard.loop().log(), "forward",
-             "closing the connection from {}: the controller did not answer its request, api key {} "
-             "version {}: {}",
-             context.peer.to_string(), static_cast<std::int16_t>(context.api_key),
-             context.api_version,
-             answer ? name(answer->error_code) : std::string_view(answer.error().message));
+    LOG_WARN(
+        shard.loop().log(), "forward",
+        "closing the connection from {}: the controller did not answer its request, api key {} "
+        "version {}: {}",
+        context.peer.to_string(), static_cast<std::int16_t>(context.api_key), context.api_version,
+        answer ? name(answer->error_code) : std::string_view(answer.error().message));
     co_return std::nullopt;
   }
   co_return std::move(answer->response_data);

@@ -18,8 +18,7 @@ namespace moldau::broker {
 // The controller's answer to a frame, header and body. Nothing when there is none, which the log
 // tells: then the connection is closed, and the client looks for the cluster again, as it does when
 // Kafka loses its controller.
-rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard,
-                                                          RequestContext context,
+rt::Task<std::optional<base::SharedBytes>> ask_controller(Shard& shard, RequestContext context,
                                                           base::SharedBytes frame);
 
 // Says in an answer how long the client is slowed down: the longer of the controller's time and
@@ -49,8 +48,7 @@ rt::Task<Answer> forward(Shard& shard, Request request) {
   }
   auto frame = co_await ask_controller(shard, request.context, request.frame);
   if (!frame) co_return Answer{.frame = std::nullopt, .close = true};
-  const base::Milliseconds32 throttle =
-      throttle_of(shard, request.context, request.frame.size());
+  const base::Milliseconds32 throttle = throttle_of(shard, request.context, request.frame.size());
   Answer answered;
   if constexpr (requires(Response response) { response.throttle_time_ms; }) {
     if (throttle.count() > 0) {
