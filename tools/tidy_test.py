@@ -163,8 +163,42 @@ CASES = {
     "module without README": ("readme", "sim/a.cc", "int a;\n"),
     "long README": ("readme", "src/core/README.md", "line\n" * 61),
     "README of a screen": (None, "src/core/README.md", "line\n" * 60),
+    "link not in the table": ("link", "src/core/CMakeLists.txt", "add_module(core DEPS rt)\n"),
+    "link in the table": (None, "src/core/CMakeLists.txt", "add_module(core DEPS base)\n"),
+    "link without a row": ("link", "src/core/CMakeLists.txt", "add_module(core DEPS bsae)\n"),
+    "link on a later line": (
+        "link", "src/core/CMakeLists.txt", "add_module(core\n  DEPS base\n  rt TIER unit)\n"),
+    "file, not a link": (
+        None, "src/core/CMakeLists.txt", "add_module(core DEPS base TEST_SOURCES rt)\n"),
+    "link in a comment": (
+        None, "src/core/CMakeLists.txt", "add_module(core DEPS base  # rt\n)\n"),
+    "product links the simulator": (
+        "link", "src/shell/CMakeLists.txt", "add_module(shell DEPS sim)\n"),
+    "its test links it": (
+        None, "src/shell/CMakeLists.txt", "add_module(shell DEPS base TEST_DEPS sim)\n"),
+    "a fuzzer is a test": (
+        None, "src/shell/CMakeLists.txt",
+        "add_module(shell)\nadd_fuzzer(shell_fuzz SOURCES a.cc DEPS sim base)\n"),
+    "test links what it may not": (
+        "link", "src/core/CMakeLists.txt", "add_module(core TEST_DEPS sim)\n"),
+    "library that is a part of the simulator": (
+        None, "sim/runtime/CMakeLists.txt", "add_module(sim_world DEPS base rt sim)\n"),
+    "part links what its module may not": (
+        "link", "sim/runtime/CMakeLists.txt", "add_module(sim_world DEPS io)\n"),
+    "library that is a part of one's own": (
+        None, "src/core/CMakeLists.txt",
+        "add_library(core_samples a.cc)\nadd_module(core TEST_DEPS core_samples)\n"),
+    "module of which one header may be seen": (
+        None, "src/face/CMakeLists.txt", "add_module(face DEPS base shell)\n"),
+    "program links what it may not": (
+        "link", "cmd/tool/CMakeLists.txt", "add_program(tool DEPS base console)\n"),
+    "link outside the modules": (
+        "link", "src/other/CMakeLists.txt", "add_module(other DEPS base)\n"),
     "path of a machine": ("foreign", "docs/a.md", f"see {FOREIGN_PATH}\n"),
     "path outside": ("foreign", "tests/a.sh", f"cat {OUTSIDE}\n"),
+    "path outside, two up": ("foreign", "tests/a.sh", f"cat ../{OUTSIDE}\n"),
+    "path outside, from a variable": ("foreign", "tests/a.sh", f"cat $here/{OUTSIDE}\n"),
+    "path with that word in it": (None, "docs/a.md", "see ../shared_bytes.h and .../shared\n"),
     "path of the system": (None, "docs/a.md", "see /usr/include and https://x.org/home/a\n"),
 }
 

@@ -21,6 +21,7 @@ class Field:
     inflexible: bool = False  # keeps the old length prefix in flexible versions
     default: str | None = None
     struct: "Struct | None" = None
+    line: int = 0  # of the schema file
 
     @property
     def is_optional(self) -> bool:
@@ -44,6 +45,7 @@ class Message:
     name: str  # the struct's name, for example FetchRequest
     stem: str  # the file's name, for example fetch_request
     versions: tuple[int, int]
+    place: str = ""  # file:line of its head
     key: int | None = None
     stable: int | None = None  # last version that Kafka calls stable
     flexible: int | None = None  # first flexible version

@@ -40,6 +40,7 @@ SCALARS = {
 }
 STRINGS = {"string", "topic_name", "group_id", "transactional_id"}
 UUIDS = {"uuid", "topic_id", "directory_id"}
+NULLABLE = STRINGS | {"bytes", "records"}  # scalars that have a null on the wire
 PLAIN_NUMBERS = {"int8", "int16", "int32", "int64", "uint16", "uint32", "float64"}
 
 

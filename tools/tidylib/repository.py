@@ -11,7 +11,7 @@ README_LINES_MAX = 60
 FOREIGN = [
     (re.compile(r"(?<![\w.$}*-])/(?:home|root|work|workspace|Users)/\w"),
      "an absolute path of one machine"),
-    (re.compile(r"(?<![\w/])\.\./+shared\b"), "a folder outside the repository"),
+    (re.compile(r"(?<![\w.])\.\./+shared\b"), "a folder outside the repository"),
 ]
 
 
