@@ -161,6 +161,11 @@ Result<AppendInfo> Log::append_as_follower(std::vector<record::StoredBatch> batc
   ASSERT(!batches.empty());
   base::Offset next = log.end;
   for (const record::StoredBatch& batch : batches) {
+    if (batch.header.magic != record::kMagic2) {
+      return error(ErrorCode::kUnsupportedForMessageFormat,
+                   "a batch for " + log.path + " has format " + std::to_string(batch.header.magic) +
+                       ": only format 2 is written");
+    }
     if (batch.header.base_offset < next || batch.header.last_offset() < batch.header.base_offset) {
       return error(ErrorCode::kCorruptMessage,
                    "a batch for " + log.path + " has offset " +

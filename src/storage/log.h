@@ -191,7 +191,7 @@ class Log {
   void let_go();
 
   struct Lookup {
-    base::Offset from{0};
+    base::Offset from{0};  // where reading begins; its batch may have what is looked for before it
     base::Offset upto{0};
     base::Timestamp timestamp{-1};  // the first record at or after it,
     bool largest = false;           // or the largest of the first batch that reaches it

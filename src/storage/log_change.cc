@@ -42,7 +42,7 @@ namespace {
 base::Timestamp newest_of(const internal::LogState& log, const internal::Segment& segment) {
   const bool last = &segment == log.segments.back().get();
   const base::Timestamp newest = last ? segment.index.max_timestamp() : segment.largest_timestamp;
-  return newest < base::Timestamp(0) ? segment.created : newest;
+  return newest < base::Timestamp(0) ? segment.modified : newest;
 }
 
 // When the oldest segment is too old.

@@ -72,6 +72,7 @@ rt::Task<Result<void>> Log::learn_largest(std::shared_ptr<internal::Segment> seg
 
 rt::Task<Result<std::optional<FoundOffset>>> Log::find_record(Lookup lookup) {
   internal::LogState& log = *state_;
+  const base::Offset start = log.log_start;
   while (lookup.from < lookup.upto) {
     const ReadResult part = CO_TRY(co_await read({.from = lookup.from,
                                                   .upto = lookup.upto,
@@ -86,11 +87,11 @@ rt::Task<Result<std::optional<FoundOffset>>> Log::find_record(Lookup lookup) {
       const record::BatchHeader& header = (*batch)->header();
       if (header.max_timestamp < lookup.timestamp || header.last_offset() < lookup.from) continue;
       const auto found = co_await rt::run_work(
-          *log.store->loop, [view = **batch, lookup]() -> record::Result<Found> {
+          *log.store->loop, [view = **batch, lookup, start]() -> record::Result<Found> {
             record::CodecContexts contexts;
             return lookup.largest
                        ? record::find_max_timestamp(view, contexts)
-                       : record::find_by_timestamp(view, lookup.timestamp, lookup.from, contexts);
+                       : record::find_by_timestamp(view, lookup.timestamp, start, contexts);
           });
       if (!found) co_return error(found.error());
       if (!found->has_value()) continue;

@@ -254,10 +254,10 @@ rt::Task<> LogStore::retire(Log& log) {
   co_await state.gate.close();
 }
 
-void LogStore::drop(Log& log) {
+void LogStore::drop(Log& log, bool files_whole) {
   LogState& state = *log.state_;
   state_->pending_bytes -= state.pending_bytes;
-  state.committer->forget(state);
+  state.committer->forget(state, files_whole);
   const auto key = state_->key_of(state.committer->directory(), state.partition);
   state_->opened_before.insert(key);
   state_->logs.erase(key);
@@ -281,7 +281,7 @@ rt::Task<Result<void>> LogStore::remove(Log& log) {
     state_->scope.spawn(
         delete_directory_later(*state_, *renamed, state.options->file_delete_delay));
   }
-  drop(log);
+  drop(log, outcome.has_value());
   // Checkpoints go by name: what they say of this log would be taken for the next one's.
   const auto forgotten = co_await state_->write_checkpoints(directory);
   if (outcome && !forgotten) outcome = forgotten;
@@ -315,7 +315,7 @@ rt::Task<Result<void>> LogStore::set_aside(DataDirectory& directory,
 rt::Task<Result<void>> LogStore::close(Log& log) {
   co_await retire(log);
   auto closed = co_await internal::close_files(*log.state_);
-  drop(log);
+  drop(log, closed.has_value());
   co_return closed;
 }
 
@@ -421,7 +421,7 @@ rt::Task<> LogStore::close_one(Log& log, std::vector<const DataDirectory*>& fail
   } else if (state.directory_exists && !state.is_metadata) {
     state_->closed.emplace_back(directory, internal::offsets_of(state));
   }
-  drop(log);
+  drop(log, closed.has_value());
 }
 
 rt::Task<std::vector<const DataDirectory*>> LogStore::close_all() {

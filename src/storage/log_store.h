@@ -115,7 +115,7 @@ class LogStore {
   friend struct internal::StorageState;
   LogStore(rt::Loop& loop, LogStoreOptions options);
   [[nodiscard]] rt::Task<> retire(Log& log);
-  void drop(Log& log);
+  void drop(Log& log, bool files_whole);
   // For Storage; `directory` selects the logs that lie in it.
   [[nodiscard]] rt::Task<> start();
   [[nodiscard]] rt::Task<> stop();

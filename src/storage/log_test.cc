@@ -131,5 +131,40 @@ TEST(Log, ReadsNothingOfABatchThatMayNotGoOut) {
   EXPECT_EQ(not_yet->next_offset, Offset(0));
 }
 
+TEST(Log, ReadersWhoKeepUpDoNotTouchTheDisk) {
+  World world(31);
+  world.start();
+  Log* log = world.open("t");
+  for (int i = 0; i < 100; ++i) {
+    fill(world, *log, 10);
+    const auto read = world.run(0, log->read({.from = Offset(10 * i),
+                                              .upto = log->end_offset(),
+                                              .bytes_max = 1 << 20,
+                                              .at_least_one_batch = true}));
+    ASSERT_EQ(read->next_offset, log->end_offset());
+  }
+  const auto stats = world.storage->store(0).stats();
+  EXPECT_GE(stats.reads_cached, 100U);
+  EXPECT_EQ(stats.reads_disk, 0U);
+  // Somebody who comes later does.
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  log = world.open("t");
+  EXPECT_EQ(world.read_all(*log).size(), 1'000U);
+  EXPECT_GT(world.storage->store(0).stats().reads_disk, 0U);
+}
+
+TEST(Log, AFollowerTakesNoBatchOfAnOldFormat) {
+  World world(32);
+  world.start();
+  Log* log = world.open("t");
+  auto batches = one(make_batch({}));
+  batches[0].header.magic = 1;
+  const auto refused = log->append_as_follower(std::move(batches));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupportedForMessageFormat);
+  EXPECT_EQ(log->end_offset(), Offset(0));
+}
+
 }  // namespace
 }  // namespace moldau::storage

@@ -62,11 +62,13 @@ void Committer::resume(LogState& log) {
   retry_.notify_all();
 }
 
-void Committer::forget(LogState& log) {
+void Committer::forget(LogState& log, bool files_whole) {
   std::erase(queue_, &log);
   for (RegionLogs& region : regions_) {
     for (Listed& listed : region.logs) {
-      if (listed.log == &log) listed.log = nullptr;
+      if (listed.log != &log) continue;
+      listed.log = nullptr;
+      if (!files_whole) kept_from_ = std::min(kept_from_, region.region);
     }
   }
   retry_.notify_all();
@@ -433,6 +435,7 @@ rt::Task<> Committer::flush_log(Listed listed, Flushing& flushing) {
 }
 
 rt::Task<bool> Committer::flush_region(std::uint64_t region) {
+  if (kept_from_ <= region) co_return false;
   // A submission on its way may hold entries of this region, and its segments may not be written.
   const std::uint64_t started = submissions_started_;
   while (submissions_finished_ < started) co_await submission_finished_.wait();
@@ -451,7 +454,7 @@ rt::Task<bool> Committer::flush_region(std::uint64_t region) {
     }
   }
   co_await syncs.join();
-  co_return flushing.ok;
+  co_return flushing.ok&& kept_from_ > region;
 }
 
 }  // namespace moldau::storage::internal

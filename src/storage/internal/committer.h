@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -79,8 +80,9 @@ class Committer final : public JournalParticipant {
   void enqueue(LogState& log);
   // The log's gate was closed and is open again.
   void resume(LogState& log);
-  // The log is about to be destroyed.
-  void forget(LogState& log);
+  // The log is about to be destroyed. What it has in the journal is needed no more, unless its own
+  // files could not be made whole: then the regions with it stay until the next start.
+  void forget(LogState& log, bool files_whole);
 
   // JournalParticipant
   [[nodiscard]] rt::Loop& loop() override;
@@ -137,6 +139,8 @@ class Committer final : public JournalParticipant {
   std::vector<LogState*> gathering_;
   std::vector<std::unique_ptr<Round>> free_rounds_;
   std::deque<RegionLogs> regions_;
+  // The oldest region with entries of a log that was closed before its files were whole.
+  std::uint64_t kept_from_ = std::numeric_limits<std::uint64_t>::max();
   bool disk_full_ = false;
   std::uint64_t submissions_started_ = 0;
   std::uint64_t submissions_finished_ = 0;

@@ -298,6 +298,24 @@ rt::Task<Result<rt::FileRef>> JournalReplay::open_file(std::string path, bool cr
   co_return std::move(*file);
 }
 
+// The whole batch of which `begin` was read at `position` of a file: another's may be larger than
+// ours. What it begins with, when the file does not have all of it.
+rt::Task<Result<base::SharedBytes>> JournalReplay::read_batch(rt::FileRef file,
+                                                              std::uint64_t position,
+                                                              std::uint64_t file_bytes,
+                                                              base::SharedBytes begin) {
+  if (begin.size() < record::kBatchHeaderBytes) co_return std::move(begin);
+  const auto header = record::parse_header(begin.span());
+  if (!header || header->size() <= begin.size() || header->size() > file_bytes - position) {
+    co_return std::move(begin);
+  }
+  base::ByteBuffer whole(header->size());
+  const auto count = co_await loop_->disk().read_at(file, position, whole.extend(header->size()));
+  if (!count) co_return io_error("read", file->path(), count.error());
+  whole.shrink(*count);
+  co_return whole.freeze();
+}
+
 rt::Task<Result<void>> JournalReplay::write_missing(const EntryHeader& header, Plan& plan,
                                                     base::SharedBytes body) {
   const std::string path = directory_->partition_path(name_of(header, plan)) + "/" +
@@ -318,7 +336,9 @@ rt::Task<Result<void>> JournalReplay::write_missing(const EntryHeader& header, P
   const base::SharedBytes there = buffer.freeze();
   const std::size_t same = same_batches(there, body);
   if (same == body.size()) co_return Result<void>();
-  if (is_foreign(there.slice(same), body.slice(same))) {
+  const base::SharedBytes batch =
+      CO_TRY(co_await read_batch(file, header.position + same, *size, there.slice(same)));
+  if (is_foreign(batch, body.slice(same))) {
     refuse(plan, header, "the file has another batch there, which is whole");
     co_return Result<void>();
   }

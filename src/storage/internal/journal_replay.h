@@ -84,6 +84,10 @@ class JournalReplay {
   [[nodiscard]] rt::Task<Result<void>> write_missing(const EntryHeader& header, Plan& plan,
                                                      base::SharedBytes body);
   [[nodiscard]] rt::Task<Result<rt::FileRef>> open_file(std::string path, bool create);
+  [[nodiscard]] rt::Task<Result<base::SharedBytes>> read_batch(rt::FileRef file,
+                                                               std::uint64_t position,
+                                                               std::uint64_t file_bytes,
+                                                               base::SharedBytes begin);
   void refuse(Plan& plan, const EntryHeader& header, std::string_view reason);
   [[nodiscard]] base::TopicPartition name_of(const EntryHeader& header, const Plan& plan) const;
 

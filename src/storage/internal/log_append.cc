@@ -46,6 +46,7 @@ bool should_roll(LogState& log, const AppendShape& shape) {
 SegmentRef new_segment(LogState& log, base::Offset base) {
   auto segment = std::make_shared<Segment>(base);
   segment->created = log.store->loop->wall_now();
+  segment->modified = segment->created;
   segment->index_loaded = true;
   segment->windowed = 0;
   segment->index_dirty = true;
@@ -58,6 +59,7 @@ void append_one(LogState& log, const record::StoredBatch& batch, base::SharedByt
   Segment& active = log.active();
   const record::BatchHeader& fields = batch.header;
   if (active.size == 0) active.first_timestamp = fields.max_timestamp;
+  if (fields.max_timestamp < base::Timestamp(0)) active.modified = log.store->loop->wall_now();
   active.index.add({.last_offset = fields.last_offset(),
                     .max_timestamp = fields.max_timestamp,
                     .position = active.size,

@@ -313,8 +313,32 @@ rt::Task<Result<void>> restart_at(LogState& log, base::Offset offset) {
   co_return co_await write_offsets_now(log);
 }
 
+namespace {
+
+// While it lives the log start may not be durable.
+class StartMove {
+ public:
+  explicit StartMove(LogState& log) : log_(log) { ++log_.moving_start; }
+  ~StartMove() {
+    --log_.moving_start;
+    log_.changed.notify_all();
+  }
+  StartMove(const StartMove&) = delete;
+  StartMove& operator=(const StartMove&) = delete;
+
+ private:
+  LogState& log_;
+};
+
+}  // namespace
+
 rt::Task<Result<std::size_t>> move_log_start(LogState& log, base::Offset offset) {
-  if (offset <= log.log_start) co_return std::size_t{0};
+  if (offset <= log.log_start) {
+    // Somebody else has moved it there, perhaps not durably yet.
+    while (log.moving_start > 0 && !log.failed()) co_await log.changed.wait();
+    if (log.failed()) co_return std::unexpected(*log.failure);
+    co_return std::size_t{0};
+  }
   if (offset > log.durable_end) {
     co_return error(ErrorCode::kOffsetOutOfRange, "offset " + std::to_string(offset.value()) +
                                                       " of " + log.path + " is not durable yet");
@@ -326,6 +350,7 @@ rt::Task<Result<std::size_t>> move_log_start(LogState& log, base::Offset offset)
   const SegmentRef first_kept = log.segment_for(offset);
   const base::Offset first_base = first_kept == nullptr ? base::Offset(0) : first_kept->base_offset;
   CO_TRY(co_await note_in_journal(log, EntryKind::kLogStart, offset, first_base));
+  const StartMove moving(log);
   log.log_start = std::max(log.log_start, offset);
   log.high_watermark = std::max(log.high_watermark, log.log_start);
   if (log.epochs.truncate_from_start(log.log_start)) ++log.epochs_version;
@@ -356,7 +381,9 @@ rt::Task<Result<void>> close_files(LogState& log) {
     CO_TRY(co_await open_segment(log, active));  // Rolled, and nothing came.
   }
   if (active->index_dirty) CO_TRY(co_await save_index(log, active, true));
-  if (!std::ranges::binary_search(log.producer_snapshots, log.end)) {
+  // One of a checkpoint may be there, not synced.
+  if (log.unsynced_snapshot == log.end ||
+      !std::ranges::binary_search(log.producer_snapshots, log.end)) {
     CO_TRY(co_await write_producer_snapshot(
         log, log.end, logstate::encode_producer_snapshot(log.producer_state()), true));
   }

@@ -193,6 +193,7 @@ rt::Task<Result<void>> write_producer_snapshot(LogState& log, base::Offset offse
     if (!synced) co_return io_error("sync", path, synced.error());
     ++log.names_version;  // One that is not synced may be lost: recovery walks from the one before.
   }
+  log.unsynced_snapshot = sync ? base::kNoOffset : offset;
   const auto at = std::ranges::lower_bound(log.producer_snapshots, offset);
   if (at == log.producer_snapshots.end() || *at != offset)
     log.producer_snapshots.insert(at, offset);

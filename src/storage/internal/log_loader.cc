@@ -83,6 +83,7 @@ rt::Task<Result<void>> LogLoader::take_file(std::string name) {
     segment->written = info->size;
     segment->exists = true;
     segment->created = info->modified;
+    segment->modified = info->modified;
     log.segments.push_back(std::move(segment));
   } else if (const auto offsets = offset_of_file(name, kOffsetIndexSuffix); offsets.has_value()) {
     offset_indexes_.push_back(*offsets);
@@ -312,6 +313,14 @@ rt::Task<Result<void>> LogLoader::recover() {
              torn_bytes_, log.path);
     log.store->loop->mark("torn tail cut");
     if (log.is_metadata) log.store->loop->mark("metadata log truncated");
+  }
+  if (next_offset_ < log.recovery_point) {
+    // A truncation that a crash cut short leaves this too, so that it is no error.
+    LOG_WARN(logger_of(log), "storage",
+             "{} ends at offset {}, although it was on disk up to {}: unless it was being "
+             "truncated, records are gone and their offsets will be given again; if somebody cut "
+             "its files, stop the node and put them back",
+             log.path, next_offset_.value(), log.recovery_point.value());
   }
   log.recovery_point = std::min(log.recovery_point, next_offset_);
   co_return Result<void>();

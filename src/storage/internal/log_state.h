@@ -121,7 +121,8 @@ struct LogState : TailOwner {
   std::optional<std::uint64_t> bytes_on_disk;
   logstate::LeaderEpochCache epochs;
   std::unique_ptr<logstate::ProducerState> producers;
-  std::vector<base::Offset> producer_snapshots;  // files there are, ascending
+  std::vector<base::Offset> producer_snapshots;      // files there are, ascending
+  base::Offset unsynced_snapshot = base::kNoOffset;  // the newest one, while it may not be durable
   std::uint64_t bytes_since_checkpoint = 0;
 
   // The commit side.
@@ -133,6 +134,7 @@ struct LogState : TailOwner {
 
   std::uint32_t reads = 0;          // tasks of callers that use the log
   std::uint64_t truncations = 0;    // a read that waited compares
+  std::uint32_t moving_start = 0;   // tasks that have moved log_start, perhaps not durably yet
   bool maintaining = false;         // a background task works on the rolled segments
   std::vector<ReadCursor> cursors;  // at most kCursorsMax
   std::uint8_t next_cursor = 0;

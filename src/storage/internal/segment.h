@@ -49,6 +49,9 @@ struct Segment {
   // Rolling by time counts from the first batch's largest timestamp, or from the creation.
   std::optional<base::Timestamp> first_timestamp;
   base::Timestamp created{0};
+  // When a batch without a timestamp came last, or the file's time: retention goes by it when no
+  // record has one.
+  base::Timestamp modified{0};
   std::int64_t jitter_ms = 0;
 
   // Lets go of the index, which the files hold.

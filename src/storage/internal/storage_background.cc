@@ -102,9 +102,11 @@ rt::Task<Result<void>> StorageState::write_offsets(const DataDirectory& director
 }
 
 // A crash may have come after a partition's removal and before its checkpoints went: whoever has
-// the name next must not inherit them.
+// the name next must not inherit them. And what a replay learnt must not go with its regions.
 rt::Task<Result<void>> StorageState::clean_checkpoints(std::size_t index) {
-  if (!directories[index]->checkpoints_name_others_) co_return Result<void>();
+  if (!directories[index]->checkpoints_name_others_ && !states[index]->checkpoints_behind) {
+    co_return Result<void>();
+  }
   co_return co_await write_checkpoints(index, kAllCheckpoints);
 }
 

@@ -163,6 +163,10 @@ void StorageState::take_over(std::size_t index, const ReplayOutcome& outcome) {
   for (const auto& [name, log] : outcome.logs) {
     if (!log.created && !partitions.contains(name)) continue;
     FoundPartition& found = partitions[name];
+    // Until it is in the checkpoints the journal is the only one that knows.
+    if (log.log_start.has_value() || log.truncated_to.has_value()) {
+      states[index]->checkpoints_behind = true;
+    }
     if (log.log_start.has_value()) {
       found.log_start_offset =
           std::max(found.log_start_offset.value_or(*log.log_start), *log.log_start);

@@ -36,6 +36,7 @@ struct DirectoryState {
   bool for_partitions = true;                    // false: only the metadata log lives here
   std::atomic<std::size_t> partition_count = 0;  // raised on any loop: see directory_of()
   bool disk_full = false;
+  bool checkpoints_behind = false;  // a replay learnt what the checkpoint files do not say
   Journal journal;
   rt::Mutex mutex;  // one writer of the checkpoint files
   std::uint64_t writes_requested = 0;

@@ -34,6 +34,7 @@ struct BatchSpec {
   int records = 1;
   std::size_t value_bytes = 20;
   std::int64_t timestamp = 1'000;
+  std::int64_t step = 1;  // of the timestamps
   base::ProducerId producer{-1};
   base::ProducerEpoch producer_epoch{0};
   base::Sequence sequence{-1};
@@ -50,7 +51,7 @@ inline record::StoredBatch make_batch(const BatchSpec& spec) {
   for (int i = 0; i < spec.records; ++i) {
     std::string value =
         i == 0 && !spec.text.empty() ? spec.text : std::string(spec.value_bytes, 'v');
-    const auto added = builder.add({.timestamp = base::Timestamp(spec.timestamp + i),
+    const auto added = builder.add({.timestamp = base::Timestamp(spec.timestamp + spec.step * i),
                                     .key = std::nullopt,
                                     .value = base::as_bytes(value)});
     EXPECT_TRUE(added.has_value());
