@@ -1,6 +1,5 @@
 // The controller listener of a node, frame by frame: each API that nothing but other nodes and
 // tools calls.
-#include <algorithm>
 #include <array>
 
 #include <gtest/gtest.h>
@@ -209,11 +208,8 @@ TEST_F(ControllerListener, AnEnvelopeNamesItsClient) {
 // Regression: it was logged twice, first with the node's own channel as the peer.
 TEST_F(ControllerListener, AMalformedRequestToForwardEndsWhereItCame) {
   EXPECT_EQ(hang_up_on_malformed(), 0U);
-  const std::string_view said = "closing the connection from server:";
-  const std::size_t first = log_.find(said);
-  ASSERT_NE(first, std::string::npos) << log_;
-  EXPECT_NE(log_.find("malformed request, api key 19"), std::string::npos) << log_;
-  EXPECT_EQ(std::ranges::count(log_, '\n'), 1) << log_;
+  EXPECT_NE(log_.find(": malformed request, api key 19"), std::string::npos) << log_;
+  EXPECT_EQ(log_.find("WARN"), log_.rfind("WARN")) << "logged twice: " << log_;
 }
 
 // Regression: the Envelope said NONE, so that the client got the raw NOT_CONTROLLER.

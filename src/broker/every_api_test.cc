@@ -1,9 +1,9 @@
 // Each API that a listener advertises, in each version it advertises: answered, with bytes that the
 // version can be decoded from.
-#include <format>
 #include <set>
 #include <string>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "broker/handlers/handlers.h"
@@ -20,12 +20,38 @@ namespace {
 // What the listeners advertise. A change here is a change of what clients see.
 constexpr std::string_view kAdvertised =
     "0 Produce 3-13 broker\n"
-    "";
+    "1 Fetch 4-18 broker controller\n"
+    "2 ListOffsets 1-11 broker\n"
+    "3 Metadata 0-13 broker\n"
+    "18 ApiVersions 0-5 broker controller\n"
+    "19 CreateTopics 2-7 broker controller\n"
+    "20 DeleteTopics 1-6 broker controller\n"
+    "22 InitProducerId 0-5 broker\n"
+    "23 OffsetForLeaderEpoch 2-4 broker\n"
+    "32 DescribeConfigs 1-4 broker controller\n"
+    "35 DescribeLogDirs 1-5 broker\n"
+    "37 CreatePartitions 0-3 broker controller\n"
+    "44 IncrementalAlterConfigs 0-1 broker controller\n"
+    "52 Vote 0-2 controller\n"
+    "53 BeginQuorumEpoch 0-1 controller\n"
+    "54 EndQuorumEpoch 0-1 controller\n"
+    "55 DescribeQuorum 0-2 broker controller\n"
+    "56 AlterPartition 2-3 controller\n"
+    "57 UpdateFeatures 0-2 broker controller\n"
+    "58 Envelope 0-0 controller\n"
+    "59 FetchSnapshot 0-1 controller\n"
+    "60 DescribeCluster 0-2 broker controller\n"
+    "61 DescribeProducers 0-0 broker\n"
+    "62 BrokerRegistration 0-4 controller\n"
+    "63 BrokerHeartbeat 0-2 controller\n"
+    "67 AllocateProducerIds 0-0 controller\n"
+    "70 ControllerRegistration 0-0 controller\n"
+    "75 DescribeTopicPartitions 0-0 broker\n";
 
 std::string advertised() {
   std::string text;
   for (const Api& api : apis()) {
-    text += std::format("{} {} {}-{}{}{}\n", static_cast<std::int16_t>(api.key),
+    text += fmt::format("{} {} {}-{}{}{}\n", static_cast<std::int16_t>(api.key),
                         wire::find_api(api.key)->name, api.min_version, api.max_version,
                         api.on_broker != nullptr ? " broker" : "",
                         api.on_controller != nullptr ? " controller" : "");
@@ -33,7 +59,7 @@ std::string advertised() {
   return text;
 }
 
-TEST(EveryApi, TheTableIsKnown) { EXPECT_EQ(advertised(), kAdvertised); }
+TEST(Apis, AreThoseWeMeanToAdvertise) { EXPECT_EQ(advertised(), kAdvertised); }
 
 // A request with enough in it for an answer that has something in it. Most need nothing.
 struct Sample {
@@ -53,7 +79,7 @@ void fill(wire::ApiVersionsRequest& request, const Sample& sample) {
 }
 void fill(wire::CreateTopicsRequest& request, const Sample& sample) {
   auto& topic = request.topics.emplace_back();
-  topic.name = base::TopicName(std::format("made-{}", sample.version));
+  topic.name = base::TopicName(fmt::format("made-{}", sample.version));
   topic.num_partitions = 1;
   topic.replication_factor = 1;
 }

@@ -167,7 +167,10 @@ void check_logs(ValuesReader& values, const BrokerConfig& config) {
 
 void check_settings(ValuesReader& values, const BrokerConfig& config) {
   if (values.is_good("node.id")) check_quorum(values, config);
-  if (values.is_good(kListeners)) {
+  // What follows from a listener that could not be read is not worth telling.
+  const auto& network = config.network;
+  if (values.list(kListeners).size() ==
+      network.controller_listeners.size() + network.broker_listeners.size()) {
     check_controller_listeners(values, config);
     if (config.is_broker && values.is_good(kAdvertised)) check_broker_listeners(values, config);
   }

@@ -87,10 +87,10 @@ Protocols read_protocols(internal::ValuesReader& values,
 
 std::optional<Listener> parse_listener(internal::ValuesReader& values, std::string_view key,
                                        std::string_view text, const Protocols& protocols) {
-  const auto fail = [&](std::string_view why) -> std::optional<Listener> {
+  const auto fail = [&](std::string_view why) {
     values.error(key, "Invalid value " + std::string(text) + " for configuration " +
                           std::string(key) + ": " + std::string(why));
-    return std::nullopt;
+    return std::optional<Listener>();
   };
   const auto scheme = text.find("://");
   if (scheme == std::string_view::npos) return fail("a listener is NAME://host:port");
@@ -101,11 +101,12 @@ std::optional<Listener> parse_listener(internal::ValuesReader& values, std::stri
                     .host = address->host,
                     .port = address->port};
   const auto protocol = protocols.find(listener.name);
-  if (protocol == protocols.end()) {
-    return fail("No security protocol defined for listener " + listener.name + "; name one in " +
-                std::string(kMapKey));
+  if (protocol != protocols.end()) {
+    listener.protocol = protocol->second;
+  } else {
+    fail("No security protocol defined for listener " + listener.name + "; name one in " +
+         std::string(kMapKey));
   }
-  listener.protocol = protocol->second;
   return listener;
 }
 
