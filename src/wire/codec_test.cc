@@ -13,6 +13,7 @@
 #include "wire/metadata_response.h"
 #include "wire/partition_record.h"
 #include "wire/printer.h"
+#include "wire/produce_request.h"
 #include "wire/registry.h"
 #include "wire/testing/sample.h"
 
@@ -159,8 +160,20 @@ TEST(CodecTest, ClaimedElementsArePreallocatedUpToACapOnly) {
   FetchRequest read;
   Reader in(base::SharedBytes::copy_of(text));
   EXPECT_FALSE(decode(read, 12, in).has_value());
-  EXPECT_GE(read.topics.capacity(), 1U);
-  EXPECT_LE(read.topics.capacity(), kElementsPreallocatedMax);
+  EXPECT_EQ(read.topics.capacity(), kElementsPreallocatedMax);
+}
+
+TEST(CodecTest, RecordsAreASliceOfTheFrame) {
+  ProduceRequest request;
+  request.topic_data.emplace_back().partition_data.emplace_back().records.emplace(
+      base::SharedBytes::copy_of("records"));
+  const auto frame = encoded(request, 12)->flatten();
+  ProduceRequest read;
+  Reader in(frame);
+  ASSERT_TRUE(decode(read, 12, in).has_value());
+  const auto records = read.topic_data[0].partition_data[0].records->flatten();
+  EXPECT_EQ(records.text(), "records");
+  EXPECT_EQ(records.block(), frame.block());
 }
 
 // A tagged array was appended to what the same tag had brought before, and a tagged struct kept

@@ -107,6 +107,16 @@ TEST(ReaderTest, ArraysAreCappedAsInKafka) {
   EXPECT_EQ(in.status().error(), WireError::kTooManyElements);
 }
 
+TEST(ReaderTest, ArraysAndTagsAtTheCapAreTaken) {
+  base::ByteBuffer buffer;
+  for (const int value : {0, 0x0f, 0x42, 0x40}) buffer.extend(1)[0] = static_cast<std::byte>(value);
+  static_cast<void>(buffer.extend(kElementsMax));
+  Reader in(buffer.freeze());
+  EXPECT_EQ(in.array(false, false), 1'000'000U);
+  Reader tags(bytes_of({0x90, 0x4e}));
+  EXPECT_EQ(tags.tag_count(), 10'000U);
+}
+
 TEST(ReaderTest, TagCountIsCappedAsInKafka) {
   Reader in(bytes_of({0x91, 0x4e}));  // 10001
   EXPECT_EQ(in.tag_count(), 0U);

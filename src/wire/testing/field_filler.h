@@ -30,11 +30,14 @@ class FieldFiller {
 
   template <class T>
   void value(const char*, T& field, bool) {
-    fill(field);
+    if (how_ != Draw::kBare) fill(field);
   }
   template <class T>
   void value(const char*, std::optional<T>& field, bool nullable) {
-    if (nullable && draw_null()) {
+    if (how_ == Draw::kBare) {
+      // Null where this version has no null: as good as empty.
+      if (!nullable && !field) field.emplace();
+    } else if (nullable && draw_null()) {
       field.reset();
     } else {
       fill(field.emplace());
@@ -68,7 +71,7 @@ class FieldFiller {
     }
   }
   void unknown_tags(UnknownTags& tags, std::uint32_t first_free) {
-    if (how_ == Draw::kEmpty) return;
+    if (how_ == Draw::kEmpty || how_ == Draw::kBare) return;
     if (how_ == Draw::kRandom && !rng_.chance(1, 4)) return;
     const std::uint32_t near = first_free + static_cast<std::uint32_t>(rng_.below(4));
     tags.push_back({.tag = near, .bytes = draw_bytes()});
@@ -89,7 +92,7 @@ class FieldFiller {
   std::size_t draw_count(std::size_t usual_max) {
     if (how_ == Draw::kEmpty) return 0;
     std::size_t count = rng_.below(usual_max);
-    if (how_ == Draw::kOne) return 1;
+    if (how_ == Draw::kOne || how_ == Draw::kBare) return 1;
     if (how_ == Draw::kMax) count = 1;
     // 127 elements are the first that need two bytes of length.
     if (rng_.chance(1, 60)) count = 126 + rng_.below(4);

@@ -24,6 +24,7 @@ namespace moldau::wire::testing {
 // How an instance is drawn.
 enum class Draw : std::uint8_t {
   kDefault,  // nothing is set
+  kBare,     // one element in each array of structs, every struct there, nothing in them set
   kEmpty,    // null where allowed, else empty or zero
   kMax,      // the largest numbers, long text and bytes
   kRandom,   // anything

@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "wire/reader.h"
 #include "wire/registry.h"
 #include "wire/testing/sample.h"
@@ -190,11 +192,14 @@ class Checker {
   int report() const {
     std::size_t failed = 0;
     std::size_t instances = 0;
+    std::size_t most = 1;
+    for (const auto& [name, pair] : pairs_) most = std::max(most, pair.compared);
     for (const auto& [name, pair] : pairs_) {
       instances += pair.compared;
-      const std::string failure = pair.compared == 0      ? "not compared"
-                                  : pair.failures.empty() ? ""
-                                                          : "Moldau " + pair.failures.front();
+      std::string failure = pair.failures.empty() ? "" : "Moldau " + pair.failures.front();
+      if (pair.compared < most) {
+        failure = fmt::format("{} of {} instances compared", pair.compared, most);
+      }
       if (failure.empty()) continue;
       if (failed++ < kFailuresShown) say(stdout, "FAIL " + name + ": " + failure);
     }

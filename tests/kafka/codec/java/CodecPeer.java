@@ -32,6 +32,7 @@ public final class CodecPeer {
     }
 
     private static final int FAILURES_SHOWN = 30;
+    private static final Drawer.How[] UNTOUCHED = {Drawer.How.DEFAULT, Drawer.How.BARE};
 
     private final Map<String, Class<? extends ApiMessage>> messages;
     private final Map<String, Pair> pairs = new TreeMap<>();
@@ -54,7 +55,7 @@ public final class CodecPeer {
         long seed = Long.parseLong(arguments[3]);
         int count = Integer.parseInt(arguments[4]);
         SampleFile.write(Path.of(arguments[2]), peer.draw(seed, count));
-        System.exit(peer.report());
+        System.exit(peer.report(count));
     }
 
     private void check(SampleFile.Sample sample) {
@@ -66,6 +67,7 @@ public final class CodecPeer {
         }
         pair.compared += 1;
         try {
+            if (pair.compared <= UNTOUCHED.length) checkDefaults(sample, pair);
             ApiMessage message = Fields.create(messages.get(sample.message()));
             ByteBuffer buffer = ByteBuffer.wrap(sample.bytes());
             message.read(new ByteBufferAccessor(buffer), sample.version());
@@ -81,6 +83,16 @@ public final class CodecPeer {
             }
         } catch (RuntimeException e) {
             pair.failures.add("Kafka cannot read it: " + e);
+        }
+    }
+
+    /** The first instances of a pair are as they are made: both sides make the same. */
+    private void checkDefaults(SampleFile.Sample sample, Pair pair) {
+        var how = UNTOUCHED[pair.compared - 1];
+        var made = new Drawer(0, how).draw(messages.get(sample.message()), sample.version());
+        byte[] encoded = encode(made, sample.version());
+        if (!Arrays.equals(encoded, sample.bytes())) {
+            pair.failures.add("Kafka has other defaults: " + difference(sample.bytes(), encoded));
         }
     }
 
@@ -104,7 +116,7 @@ public final class CodecPeer {
         return samples;
     }
 
-    private int report() {
+    private int report(int count) {
         int failed = strays.size();
         int shown = 0;
         long instances = 0;
@@ -112,7 +124,9 @@ public final class CodecPeer {
         for (var each : pairs.entrySet()) {
             Pair pair = each.getValue();
             instances += pair.compared;
-            if (pair.compared == 0) pair.failures.add("not compared");
+            if (pair.compared != count) {
+                pair.failures.add(pair.compared + " of " + count + " instances compared");
+            }
             noteUnset(pair, "ours", pair.setInOurs);
             noteUnset(pair, "theirs", pair.setInTheirs);
             if (pair.failures.isEmpty()) continue;

@@ -14,7 +14,7 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 
 /** Draws instances of Kafka's classes; the other side's are drawn by src/wire/testing. */
 final class Drawer {
-    enum How { DEFAULT, EMPTY, MAX, RANDOM }
+    enum How { DEFAULT, BARE, EMPTY, MAX, RANDOM }
 
     private static final int ELEMENTS_MAX = 300;
     private static final int STRING_MAX = 32767;
@@ -38,11 +38,19 @@ final class Drawer {
     private void fill(Object struct, Schema schema) {
         Fields.Layout layout = Fields.layout(struct.getClass(), schema);
         for (Fields.Entry entry : layout.entries()) {
+            if (how == How.BARE && !isNeeded(entry, struct)) continue;
             entry.set(struct, value(entry.type(), entry.member()));
         }
         if (layout.firstFreeTag() >= 0 && (how == How.MAX || (how == How.RANDOM && chance(4)))) {
             addTags(((Message) struct).unknownTaggedFields(), layout.firstFreeTag());
         }
+    }
+
+    /** A bare instance has its structs, and what must not be null; all else is at its default. */
+    private static boolean isNeeded(Fields.Entry entry, Object struct) {
+        Type type = entry.type();
+        return type instanceof Schema || type.arrayElementType().orElse(null) instanceof Schema
+            || (entry.get(struct) == null && !type.isNullable());
     }
 
     private void addTags(List<RawTaggedField> tags, int firstFree) {
@@ -110,6 +118,7 @@ final class Drawer {
 
     private int count() {
         if (how == How.EMPTY) return 0;
+        if (how == How.BARE) return 1;
         int count = how == How.MAX ? 1 : random.nextInt(4);
         if (chance(60)) count = 126 + random.nextInt(4);
         count = Math.min(count, ELEMENTS_MAX - elements);
@@ -136,7 +145,7 @@ final class Drawer {
     }
 
     private int length() {
-        if (how == How.EMPTY) return 0;
+        if (how == How.EMPTY || how == How.BARE) return 0;
         if (how == How.MAX && !longDrawn && chance(4)) {
             longDrawn = true;
             return STRING_MAX;
