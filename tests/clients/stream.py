@@ -2,12 +2,14 @@
 
 A transfer: one client produces to a fresh topic while another reads and compares; at the
 producer's last acknowledgement the node is killed with -9 and started again, and a further client
-compares everything once more. In every second transfer the reader has to come to its end before
-the kill, in the others it goes on across it. kcat says only at its end that all is acknowledged.
-What the clients send and expect is described in go/stream.go, java/Stream.java; the key of record n
-is n, so nothing is compared with what another client read.
+compares everything once more; then the batches in the segments must have the codec that was asked
+for. In every second transfer the reader has to come to its end before the kill, in the others it
+goes on across it. kcat says only at its end that all is acknowledged. What the clients send and
+expect is described in go/stream.go, java/Stream.java; the key of record n is n, so nothing is
+compared with what another client read.
 """
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -18,9 +20,11 @@ import threading
 import time
 
 from node import ROOT
+import segments
 
 HERE = pathlib.Path(__file__).resolve().parent
-CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+CODECS = list(segments.CODECS)
+TINY_BATCH_BYTES = 1000  # below, a client may find that compressing gains nothing, and not do it
 PARTITIONS = 8
 STEP_SECONDS_MAX = 300
 END_SECONDS_MAX = 30
@@ -143,6 +147,12 @@ class Transfer:
         return f"{self.producer}-{self.reader}-{self.codec}"
 
     @property
+    def stored_codec(self):
+        """What the batches of the log have. librdkafka takes a broker that does not advertise
+        FindCoordinator for one without lz4, and sends them uncompressed."""
+        return "none" if (self.producer, self.codec) == ("kcat", "lz4") else self.codec
+
+    @property
     def clients(self):
         return {"go": GO, "java": JAVA, "kcat": KCAT}
 
@@ -206,6 +216,22 @@ def run_transfer(node, checks, transfer, source, count, read_first):
     when = "before" if read_first else "across"
     checks.check(f"{transfer.topic}: {transfer.reader} read each record {when} kill -9", True)
     checks.check(f"{transfer.topic}: {transfer.again} read each record again", True)
+    check_codec(node, checks, transfer.topic, PARTITIONS, transfer.stored_codec)
+
+
+def check_codec(node, checks, topic, partitions, codec):
+    """That the batches of a topic lie in its segments with this codec and no other."""
+    logs = [path for partition in range(partitions)
+            for path in (node.data / f"{topic}-{partition}").glob("*.log")]
+    plain_bytes_min = 0 if codec == "none" else TINY_BATCH_BYTES  # a smaller one says nothing
+    try:
+        found = collections.Counter(
+            batch.codec for path in logs for batch in segments.batches(path)
+            if batch.codec != "none" or batch.size >= plain_bytes_min)
+    except ValueError as error:
+        raise StreamError(str(error)) from None
+    checks.check(f"{topic}: stored with codec {codec}", set(found) == {codec},
+                 f"batches by codec: {dict(found)}")
 
 
 def run_stream(node, checks, megabytes):
@@ -253,6 +279,8 @@ def run_partitions(node, checks):
         line = call(client + ["produce"] + common_of(node, topics, source) + [",".join(CODECS)],
                     "acked")
         checks.check(f"{name}: all acknowledged, {rate(line, half * MANY_RECORDS)}", True)
+        for topic, codec in zip(topics, CODECS):
+            check_codec(node, checks, topic, MANY_PARTITIONS, codec)
     written = node.resident_mb()
     node.kill()
     ready = node.start()

@@ -7,9 +7,9 @@ timed_build release all
 # 300 worlds in two processes. A required mark that neither reached fails, as in one long run.
 worlds() {
   local half=150 failed=0 passed missing
-  "$MOLDAU" sim --seed 1 --seeds $half >"$LOGS/worlds-1.log" 2>&1 &
+  limited "$MOLDAU" sim --seed 1 --seeds $half >"$LOGS/worlds-1.log" 2>&1 &
   local other=$!
-  "$MOLDAU" sim --seed $((half + 1)) --seeds $half >"$LOGS/worlds-2.log" 2>&1 || failed=1
+  limited "$MOLDAU" sim --seed $((half + 1)) --seeds $half >"$LOGS/worlds-2.log" 2>&1 || failed=1
   wait $other || failed=1
   grep -hE 'FAILED|^  |assertion|simulation:' "$LOGS"/worlds-[12].log || true
   passed=$(cat "$LOGS"/worlds-[12].log | grep -cE '^seed .* ok$' || true)
@@ -36,7 +36,7 @@ finished() {
 
 group worlds worlds
 group pinned-world pinned_world
-build/release/sim_planted_test >"$LOGS/planted.out" 2>&1 </dev/null &
+limited build/release/sim_planted_test >"$LOGS/planted.out" 2>&1 </dev/null &
 planted=$!
 group sim_test build/release/sim_test
 group sim_planted_test finished $planted "$LOGS/planted.out"

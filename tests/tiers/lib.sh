@@ -17,13 +17,12 @@ GROUP_SECONDS_MAX=${GROUP_SECONDS_MAX:-900}
 # group NAME COMMAND...: runs a test program, its output in $LOGS/NAME.log, prints one line, counts.
 # The count is the program's last `N passed, N failed[, N skipped]` line, or GoogleTest's summary; a
 # program without either counts as one test, by its exit status. One that fails without a failed
-# test, or takes longer than GROUP_SECONDS_MAX, counts one failure. COMMAND may also be a
-# function of the tier, which has to limit its own time.
+# test, or takes longer than GROUP_SECONDS_MAX, counts one failure. COMMAND may also be a function
+# of the tier, which nothing can end from outside: it has to run what may hang through `limited`.
 group() {
   local name=$1 log=$LOGS/${1//\//-}.log status=0 start=${EPOCHREALTIME/./}
   shift
-  # In the foreground, so that Ctrl-C reaches the program too.
-  local limit=(timeout --foreground -k 10 "$GROUP_SECONDS_MAX")
+  local limit=(limited)
   [ "$(type -t "$1")" != function ] || limit=()
   "${limit[@]}" "$@" >"$log" 2>&1 </dev/null || status=$?
   if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
@@ -40,6 +39,10 @@ group() {
   fi
   PASSED=$((PASSED + COUNT[0])) FAILED=$((FAILED + COUNT[1])) SKIPPED=$((SKIPPED + COUNT[2]))
 }
+
+# limited COMMAND...: runs a program for at most GROUP_SECONDS_MAX. In the foreground, so that
+# Ctrl-C reaches the program too.
+limited() { timeout --foreground -k 10 "$GROUP_SECONDS_MAX" "$@"; }
 
 # The number in GoogleTest's closing line of a kind, 0 without one.
 gtest_count() {

@@ -54,6 +54,8 @@ expect "GoogleTest that crashed" 1 "0 passed, 1 failed, 0 skipped" \
   'group g bash -c "echo [==========] Running 9 tests; kill -SEGV \$\$"; finish'
 GROUP_SECONDS_MAX=0.3 expect "program that hangs" 1 "1 passed, 1 failed, 0 skipped" \
   'group g bash -c "echo 1 passed, 0 failed; exec sleep 60"; finish'
+GROUP_SECONDS_MAX=0.3 expect "function whose program hangs" 1 "3 passed, 1 failed, 0 skipped" \
+  'hang() { limited echo 3 passed, 0 failed; limited sleep 60; }; group g hang; finish'
 expect "tier without a count" 1 "0 passed, 1 failed, 0 skipped" 'exit 0'
 expect "tier that dies after a group" 1 "0 passed, 1 failed, 0 skipped" \
   'group g true; false; finish'
@@ -72,6 +74,33 @@ else
   failed=$((failed + 1))
   echo "FAIL a shell that sourced tools/setup.sh ended: $alive"
 fi
+
+# java_wants VERSION_LINE: what `need java` installs where java and javac say this of themselves.
+java_wants() {
+  mkdir -p "$work/jdk"
+  printf '#!/bin/sh\necho "%s" >&2\n' "$1" | tee "$work/jdk/java" >"$work/jdk/javac"
+  chmod +x "$work/jdk/java" "$work/jdk/javac"
+  env -u JAVA_HOME PATH="$work/jdk:$PATH" bash -c 'source "$0/tools/setup.sh"
+    need_packages() { echo "$*"; return 1; }
+    need_commands() { :; }
+    need java || true' "$root"
+}
+
+# expect_java WANTED VERSION_LINE
+expect_java() {
+  local wants
+  wants=$(java_wants "$2")
+  if [ "$wants" = "$1" ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAIL where java says $2, need java installs '$wants', expected '$1'"
+  fi
+}
+expect_java openjdk-17-jdk-headless 'javac 1.8.0_392'
+expect_java openjdk-17-jdk-headless 'openjdk version \"11.0.21\" 2023-10-17'
+expect_java '' 'openjdk version \"17.0.15\" 2025-04-15'
+expect_java '' 'javac 25'
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

@@ -22,7 +22,8 @@ client() { timeout 60 kcat -b "$bootstrap" "$@" 2>&1; }
 # read_from TOPIC OFFSET FORMAT [ARGUMENT...]: to the end of partition 0.
 read_from() { client -C -t "$1" -p 0 -o "$2" -e -q -f "$3" "${@:4}"; }
 
-# Topics come by auto creation, with num.partitions=1.
+# Topics come by auto creation, with num.partitions=1. With lz4 kcat sends uncompressed batches, see
+# README.md: what is stored with which codec is checked by the stream.
 codecs() {
   local codec
   seq 1 1000 | sed 's,.*,key &\tvalue &,' >"$work/input"
