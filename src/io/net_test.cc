@@ -433,7 +433,9 @@ rt::Task<> accept_late(Runtime& runtime) {
 }
 TEST(Net, AcceptsLate) { run(1, accept_late); }
 
-// In a process of its own, since the limit of open files is the process's.
+// In a process of its own, since the limit of open files is the process's. Not under UBSan: its
+// check of virtual calls needs two descriptors, and takes their lack for a bad object.
+#if !__has_feature(undefined_behavior_sanitizer)
 rt::Task<int> run_out_of_files(Runtime& runtime) {
   rt::Loop& loop = runtime.loop(0);
   auto listener = co_await loop.net().listen({.host = "127.0.0.1", .port = 0});
@@ -461,6 +463,7 @@ TEST(Net, SurvivesRunningOutOfFiles) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(::_exit(run_out_of_files_in_a_runtime()), testing::ExitedWithCode(0), "");
 }
+#endif
 
 // A connection with endless input must not keep timers and others waiting.
 rt::Task<> flood(rt::Connection& connection, const bool& stop) {
