@@ -22,6 +22,11 @@ constexpr std::size_t kRatherInPlaceBytes = std::size_t{32} << 10;
 constexpr std::size_t kLogRoundBytesMax = std::size_t{16} << 20;
 // Logs whose files are synced at one time to free a journal region.
 constexpr std::size_t kRegionSyncsMax = 16;
+// Of a file that the journal holds: what goes to the disk at a time, in whole pages. The more logs,
+// the larger the pieces: many small ones cost a busy disk more than they save.
+constexpr std::uint64_t kWriteBackBytesMin = std::uint64_t{128} << 10;
+constexpr std::uint64_t kWriteBackBytesPerLog = std::uint64_t{4} << 10;
+constexpr std::uint64_t kPageBytes = 4096;
 
 constexpr std::array<std::byte, 8> kPadding{};
 
@@ -293,6 +298,7 @@ rt::Task<> Committer::commit_journaled(Round& round) {
   ++submissions_started_;
   scope_.spawn(send_to_journal(round));
   co_await write_segments(round);
+  for (const SegmentWrite& write : round.writes) write_back(write.segment);
   while (!round.journal_answered) co_await journal_answered_.wait();
   if (round.receipt.durable) {
     store_->stats.journaled_bytes += round.bytes;
@@ -301,6 +307,25 @@ rt::Task<> Committer::commit_journaled(Round& round) {
   }
   ++submissions_finished_;
   submission_finished_.notify_all();
+}
+
+// What the journal holds need not be in its file soon, but a region that is to be free waits for
+// all of it, and so would every commit meanwhile: the disk gets it in small pieces as it comes.
+void Committer::write_back(const SegmentRef& segment) {
+  const std::uint64_t from =
+      std::max(segment->written_back, segment->synced / kPageBytes * kPageBytes);
+  const std::uint64_t upto = segment->written / kPageBytes * kPageBytes;
+  const std::size_t logs = regions_.empty() ? 1 : regions_.back().logs.size();
+  if (upto < from + std::max(kWriteBackBytesMin, logs * kWriteBackBytesPerLog)) return;
+  segment->written_back = upto;
+  struct Hint {
+    static rt::Task<> give(StoreState& store, SegmentRef segment, std::uint64_t from,
+                           std::uint64_t length) {
+      const rt::FileRef file = segment->file;
+      if (file != nullptr) co_await store.loop->disk().forget(file, from, length);
+    }
+  };
+  scope_.spawn(Hint::give(*store_, segment, from, upto - from));
 }
 
 rt::Task<> Committer::send_to_journal(Round& round) {

@@ -112,6 +112,7 @@ class Committer final : public JournalParticipant {
   [[nodiscard]] rt::Task<> commit_written(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> finish_in_place(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> write_segments(Round& round);
+  void write_back(const SegmentRef& segment);
   void build_entries(Round& round);
   void append_entry(Round& round, const SegmentWrite& write, std::byte* header);
   [[nodiscard]] rt::Task<> send_to_journal(Round& round);

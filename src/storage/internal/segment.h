@@ -30,6 +30,7 @@ struct Segment {
   std::uint64_t size = 0;
   std::uint64_t written = 0;
   std::uint64_t synced = 0;
+  std::uint64_t written_back = 0;         // upto where the kernel was told to begin
   std::optional<std::uint64_t> windowed;  // upto where the PageWindow took it over
   bool exists = false;                    // there is a file
   bool creating = false;                  // a task is about to make it
