@@ -43,7 +43,8 @@ Journal::Journal(rt::Loop& loop, JournalOptions options)
       submitted_(loop),
       finished_(loop),
       space_changed_(loop),
-      scope_(loop) {
+      scope_(loop),
+      freeing_(std::in_place, loop) {
   header_.directory_id = options_.directory_id;
   header_.region_bytes = static_cast<std::uint32_t>(region_bytes_for(options_.bytes_max));
 }
@@ -119,7 +120,7 @@ void Journal::become_writer(const JournalEvidence& evidence) {
       std::min(kRoundBytesMax, (header_.region_bytes - kRegionHeaderBytes) / 2),
       std::memory_order_release);
   scope_.spawn(run());
-  scope_.spawn(recycle());
+  freeing_->spawn(recycle());
 }
 
 rt::Task<Result<void>> Journal::discard(JournalEvidence evidence) {
@@ -508,7 +509,7 @@ void Journal::fail(Error cause) {
             cause.message);
   loop_->mark("journal given up");
   update_ready();
-  scope_.spawn(retire());
+  freeing_->spawn(retire());
 }
 
 // After a failure nothing in the file may ever be replayed: sync what it covered, then remove it.
@@ -561,6 +562,7 @@ rt::Task<Result<void>> Journal::seal(bool clean) {
     outcome = file_ == nullptr ? co_await create_file() : co_await write_header(true);
   }
   co_await scope_.stop_and_join();
+  co_await freeing_->stop_and_join();
   file_.reset();
   co_return outcome;
 }

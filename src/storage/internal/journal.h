@@ -125,6 +125,8 @@ class Journal {
   [[nodiscard]] rt::Task<Result<void>> note(EntryHeader header, std::string name);
   // Notes that wait for room give up from now on: what waits for them would keep seal() from
   // coming.
+  // Before participants go without a stop, as in a simulated crash: ends what uses them.
+  void abandon() { freeing_.reset(); }
   [[nodiscard]] rt::Task<> end_waits();
   [[nodiscard]] rt::Task<Result<void>> raise_quorum_epoch(base::LeaderEpoch epoch);
   // Frees everything: all logs with entries are synced. Used before sealing.
@@ -219,6 +221,7 @@ class Journal {
   rt::Signal finished_;
   rt::Signal space_changed_;
   rt::Scope scope_;
+  std::optional<rt::Scope> freeing_;  // recycle() and retire(), which use the participants
 };
 
 }  // namespace moldau::storage::internal

@@ -47,6 +47,10 @@ struct DirectoryState {
 struct StorageState final : CheckpointWriter {
   StorageState(rt::Loops on, StorageOptions with)
       : loops(on), options(std::move(with)), scope(*on.front()) {}
+  // Regression: in a crash the journals' tasks went after the logs that they were syncing.
+  ~StorageState() override {
+    for (const auto& state : states) state->journal.abandon();
+  }
 
   [[nodiscard]] rt::Loop& loop() override { return *loops.front(); }
   [[nodiscard]] rt::Task<Result<void>> write_offsets(const DataDirectory& directory) override;
