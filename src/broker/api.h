@@ -88,16 +88,6 @@ inline constexpr std::size_t kDecodedBytesMin = std::size_t{64} << 10;
 
 // The budget of decoded bytes of one request.
 [[nodiscard]] std::size_t decoded_bytes_max(const Request& request);
-// Decodes the body; what it took counts against the loop's budget like the frame, so that many
-// connections cannot grow without end. Bytes that are left over are ignored, as Kafka does. False
-// when it is malformed.
-template <class RequestType>
-[[nodiscard]] bool decode_body(const Request& request, wire::Reader& in, RequestType& message) {
-  if (!decode(message, request.context.api_version, in)) return false;
-  if (request.share != nullptr) request.share->add(in.decoded_bytes());
-  return true;
-}
-
 // Asks the quotas. Requests of controllers and brokers are not slowed down.
 [[nodiscard]] base::Milliseconds32 throttle_of(const Shard& shard, const RequestContext& context,
                                                std::size_t request_bytes);
@@ -108,6 +98,20 @@ template <class RequestType>
                                       const wire::Reader& in);
 [[nodiscard]] Answer refuse_unencodable(Shard& shard, const RequestContext& context,
                                         wire::WireError error);
+
+// Decodes the body; nothing, or the answer that refuses it when it is malformed. What it took
+// counts against the loop's budget like the frame, so that many connections cannot grow without
+// end. Bytes that are left over are ignored, as Kafka does.
+template <class RequestType>
+[[nodiscard]] std::optional<Answer> read_body(Shard& shard, const Request& request,
+                                              RequestType& message) {
+  wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
+  if (!decode(message, request.context.api_version, in)) {
+    return refuse_malformed(shard, request.context, in);
+  }
+  if (request.share != nullptr) request.share->add(in.decoded_bytes());
+  return std::nullopt;
+}
 
 template <class Response>
 Answer answer(Shard& shard, const RequestContext& context, const Response& response) {
@@ -138,12 +142,7 @@ template <class RequestType, class Response,
           rt::Task<Response> (*kHandle)(Shard&, RequestContext, RequestType)>
 rt::Task<Answer> serve(Shard& shard, Request request) {
   RequestType message;
-  {
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, message)) {
-      co_return refuse_malformed(shard, request.context, in);
-    }
-  }
+  if (auto refused = read_body(shard, request, message)) co_return std::move(*refused);
   Response response = co_await kHandle(shard, request.context, std::move(message));
   co_return throttled_answer(shard, request.context, request.frame.size(), response);
 }

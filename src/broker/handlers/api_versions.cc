@@ -96,12 +96,7 @@ rt::Task<Answer> serve_api_versions(Shard& shard, Request request) {
     co_return answer(shard, context, response);
   }
   wire::ApiVersionsRequest message;
-  {
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, message)) {
-      co_return refuse_malformed(shard, context, in);
-    }
-  }
+  if (auto refused = read_body(shard, request, message)) co_return std::move(*refused);
   response.error_code = check(shard, context, message);
   if (response.error_code == wire::ErrorCode::kNone) {
     list_apis(response, context.listener->kind);

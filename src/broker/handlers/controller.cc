@@ -54,12 +54,7 @@ RaftRequestInfo raft_info(const RequestContext& context) {
 rt::Task<Answer> serve_envelope(Shard& shard, Request request) {
   const RequestContext& outer = request.context;
   wire::EnvelopeRequest envelope;
-  {
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, envelope)) {
-      co_return refuse_malformed(shard, outer, in);
-    }
-  }
+  if (auto refused = read_body(shard, request, envelope)) co_return std::move(*refused);
   if (!shard.authorizer().authorize(outer, Operation::kClusterAction, ResourceType::kCluster,
                                     kClusterResource)) {
     co_return envelope_answer(shard, outer, wire::ErrorCode::kClusterAuthorizationFailed,

@@ -47,12 +47,7 @@ template <class RequestType, class Response,
           rt::Task<Response> (*kHandle)(Shard&, RequestContext, RequestType)>
 rt::Task<Answer> serve_forwarded(Shard& shard, Request request) {
   RequestType message;
-  {
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, message)) {
-      co_return refuse_malformed(shard, request.context, in);
-    }
-  }
+  if (auto refused = read_body(shard, request, message)) co_return std::move(*refused);
   const Response response = co_await kHandle(shard, request.context, std::move(message));
   Answer answered = answer(shard, request.context, response);
   answered.not_controller = says_not_controller(response);

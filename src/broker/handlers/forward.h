@@ -41,10 +41,7 @@ template <class RequestType, class Response>
 rt::Task<Answer> forward(Shard& shard, Request request) {
   {
     RequestType message;
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, message)) {
-      co_return refuse_malformed(shard, request.context, in);
-    }
+    if (auto refused = read_body(shard, request, message)) co_return std::move(*refused);
   }
   auto frame = co_await ask_controller(shard, request.context, request.frame);
   if (!frame) co_return Answer{.frame = std::nullopt, .close = true};

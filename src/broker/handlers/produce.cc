@@ -272,12 +272,7 @@ wire::ProduceResponse response_of(const Shard& shard, const RequestContext& cont
 
 rt::Task<Answer> serve_produce(Shard& shard, Request request) {
   wire::ProduceRequest message;
-  {
-    wire::Reader in(request.frame.slice(request.body_from), decoded_bytes_max(request));
-    if (!decode_body(request, in, message)) {
-      co_return refuse_malformed(shard, request.context, in);
-    }
-  }
+  if (auto refused = read_body(shard, request, message)) co_return std::move(*refused);
   const std::size_t request_bytes = request.frame.size();
   request.frame = {};  // From here on only the records hold on to it.
   Plan plan(shard, request.context, message);
