@@ -2,6 +2,7 @@
 // come back, whichever step of the deletion the crash fell into.
 #include <gtest/gtest.h>
 
+#include "broker/server_properties_test.h"
 #include "client/admin.h"
 #include "client/cluster.h"
 #include "client/producer.h"
@@ -21,11 +22,7 @@ using namespace std::chrono_literals;
 const base::TopicName kTopic("t");
 
 config::BrokerConfig broker_config() {
-  config::Properties properties = config::default_properties("/data");
-  properties.set("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093");
-  properties.set("advertised.listeners", "PLAINTEXT://server:9092,CONTROLLER://server:9093");
-  properties.set("controller.quorum.bootstrap.servers", "server:9093");
-  properties.set("moldau.http.listener", "");
+  config::Properties properties = broker::server_properties();
   properties.set("moldau.journal.bytes", "1048576");
   auto loaded = config::load(properties);
   EXPECT_TRUE(loaded.ok());

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/server_properties_test.h"
 #include "client/channel.h"
 #include "client/cluster.h"
 #include "config/broker_config.h"
@@ -82,11 +83,7 @@ class OneBroker {
 
  private:
   static config::BrokerConfig config(const Settings& settings) {
-    config::Properties properties = config::default_properties("/data");
-    properties.set("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093");
-    properties.set("advertised.listeners", "PLAINTEXT://server:9092,CONTROLLER://server:9093");
-    properties.set("controller.quorum.bootstrap.servers", "server:9093");
-    properties.set("moldau.http.listener", "");
+    config::Properties properties = broker::server_properties();
     properties.set("moldau.journal.bytes", "1048576");
     for (const auto& [key, value] : settings) properties.set(key, value);
     auto loaded = config::load(properties);

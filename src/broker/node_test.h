@@ -11,6 +11,7 @@
 
 #include "broker/broker.h"
 #include "broker/format_node.h"
+#include "broker/server_properties_test.h"
 #include "client/channel.h"
 #include "controller/bootstrap.h"
 #include "raft/snapshot.h"
@@ -24,13 +25,7 @@ using namespace std::chrono_literals;
 
 class NodeTest : public ::testing::Test {
  protected:
-  NodeTest() : node_(world_.add_node({.name = "server", .loops = 2})) {
-    properties_ = config::default_properties("/data");
-    properties_.set("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093");
-    properties_.set("advertised.listeners", "PLAINTEXT://server:9092,CONTROLLER://server:9093");
-    properties_.set("controller.quorum.bootstrap.servers", "server:9093");
-    properties_.set("moldau.http.listener", "");
-  }
+  NodeTest() : node_(world_.add_node({.name = "server", .loops = 2})) {}
 
   rt::Loop& loop() { return node_.loop(0); }
   template <class T>
@@ -83,7 +78,7 @@ class NodeTest : public ::testing::Test {
                           .log_level = base::LogLevel::kWarn,
                           .on_log = [this](std::string_view line) { log_ += line; }}};
   sim::Node& node_;
-  config::Properties properties_;
+  config::Properties properties_ = server_properties();
   base::Duration took_{0};
 };
 

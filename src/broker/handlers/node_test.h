@@ -15,6 +15,7 @@
 #include "broker/format_node.h"
 #include "broker/handlers/handlers.h"
 #include "broker/route.h"
+#include "broker/server_properties_test.h"
 #include "record/builder.h"
 #include "rt/call.h"
 #include "rt/scope.h"
@@ -224,11 +225,7 @@ class TestNode {
 
  private:
   static config::BrokerConfig config() {
-    config::Properties properties = config::default_properties("/data");
-    properties.set("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093");
-    properties.set("advertised.listeners", "PLAINTEXT://server:9092,CONTROLLER://server:9093");
-    properties.set("controller.quorum.bootstrap.servers", "server:9093");
-    properties.set("moldau.http.listener", "");
+    config::Properties properties = server_properties();
     properties.set("moldau.journal.bytes", "1048576");
     auto loaded = config::load(properties);
     EXPECT_TRUE(loaded.ok());
