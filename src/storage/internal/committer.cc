@@ -479,7 +479,8 @@ rt::Task<bool> Committer::flush_region(std::uint64_t region) {
     }
   }
   co_await syncs.join();
-  co_return flushing.ok&& kept_from_ > region;
+  if (kept_from_ <= region) co_return false;  // Closed meanwhile.
+  co_return flushing.ok;
 }
 
 }  // namespace moldau::storage::internal
