@@ -43,6 +43,10 @@ class DiskWorld {
   rt::IoResult<std::size_t> write(rt::FileRef file, std::uint64_t position, std::string_view text) {
     return run(write_task(disk(), std::move(file), position, std::string(text)));
   }
+  rt::IoResult<std::size_t> write_and_sync(rt::FileRef file, std::uint64_t position,
+                                           std::string_view text) {
+    return run(synced_write_task(disk(), std::move(file), position, std::string(text)));
+  }
   rt::IoResult<std::size_t> sync(rt::FileRef file) {
     return run(sync_task(disk(), std::move(file)));
   }
@@ -67,6 +71,12 @@ class DiskWorld {
   static rt::Task<rt::IoResult<std::size_t>> write_task(rt::Disk& disk, rt::FileRef file,
                                                         std::uint64_t position, std::string text) {
     co_return co_await disk.write_at(std::move(file), position, base::as_bytes(text));
+  }
+  static rt::Task<rt::IoResult<std::size_t>> synced_write_task(rt::Disk& disk, rt::FileRef file,
+                                                               std::uint64_t position,
+                                                               std::string text) {
+    const base::Bytes bytes = base::as_bytes(text);
+    co_return co_await disk.write_and_sync(std::move(file), position, {&bytes, 1});
   }
   static rt::Task<rt::IoResult<std::size_t>> sync_task(rt::Disk& disk, rt::FileRef file) {
     co_return co_await disk.sync(std::move(file));
@@ -204,6 +214,44 @@ TEST(SimDisk, SyncedFilesInSyncedDirectoriesSurvivePowerLoss) {
     world.crash(CrashKind::kPower);
     ASSERT_EQ(world.content("/data/f"), "durable");
   }
+}
+
+TEST(SimDisk, AWriteThatIsSyncedTakesWhatWasWrittenBeforeIt) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    DiskWorld world(seed);
+    const auto file = world.open("/f");
+    ASSERT_TRUE(world.run(world.disk().sync_directory("/")));
+    ASSERT_TRUE(world.write(file, 0, "before "));
+    ASSERT_EQ(world.write_and_sync(file, 7, "durable"), 7U);
+    world.crash(CrashKind::kPower);
+    ASSERT_EQ(world.content("/f"), "before durable");
+  }
+}
+
+// Power goes at any moment of it: all, some or nothing of it is there, and what was synced before.
+TEST(SimDisk, AWriteThatIsSyncedPromisesNothingUntilItIsDone) {
+  std::set<std::string> contents;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    DiskWorld world(seed);
+    const auto file = world.open("/f");
+    ASSERT_TRUE(world.run(world.disk().sync_directory("/")));
+    ASSERT_TRUE(world.write_and_sync(file, 0, "old"));
+    {
+      rt::Scope scope(world.node().loop(0));
+      scope.spawn([](rt::Disk& disk, rt::FileRef into) -> rt::Task<> {
+        const base::Bytes bytes = base::as_bytes("new");
+        (void)co_await disk.write_and_sync(std::move(into), 0, {&bytes, 1});
+        ADD_FAILURE() << "it was to be cut";
+      }(world.disk(), file));
+      for (std::uint64_t step = 0; step < seed % 2; ++step) world.world().step();
+      world.node().crash(CrashKind::kPower);
+    }
+    world.node().restart();
+    contents.insert(world.content("/f").value_or("(gone)"));
+  }
+  EXPECT_EQ(contents, (std::set<std::string>{"new", "old"}));
 }
 
 TEST(SimDisk, ANameThatWasNotSyncedMayBeGoneAndMayBeBack) {
@@ -363,7 +411,11 @@ TEST(SimDisk, FaultsAreReportedAndOffByDefault) {
       .read_errors = 1'000'000, .write_errors = 1'000'000, .sync_errors = 1'000'000};
   EXPECT_EQ(code(world.write(file, 0, "x")), IoErrorCode::kFailed);
   EXPECT_EQ(code(world.sync(file)), IoErrorCode::kFailed);
+  EXPECT_EQ(code(world.write_and_sync(file, 0, "x")), IoErrorCode::kFailed);
   EXPECT_EQ(code(world.run(world.disk().sync_directory("/"))), IoErrorCode::kFailed);
+  world.node().disk_faults() = {.sync_errors = 1'000'000};
+  EXPECT_EQ(code(world.write_and_sync(file, 0, "x")), IoErrorCode::kFailed);
+  EXPECT_EQ(world.content("/f"), "x");
   world.node().disk_faults() = {};
   EXPECT_TRUE(world.write(file, 0, "x"));
   EXPECT_TRUE(world.sync(file));

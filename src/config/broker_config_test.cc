@@ -251,6 +251,14 @@ TEST(BrokerConfig, KafkasOwnSampleFileIsAccepted) {
     EXPECT_EQ(problem.kind, Problem::Kind::kNoEffect) << problem.message;
   }
   EXPECT_EQ(loaded.config.network.advertised_controller_listeners[0].host, "localhost");
+  EXPECT_EQ(loaded.config.network.receive_buffer_bytes, 102400);
+}
+
+// The one default that is not Kafka's.
+TEST(BrokerConfig, TheSystemSizesReceiveBuffersUnlessToldOtherwise) {
+  const auto loaded = load_with("");
+  EXPECT_EQ(loaded.config.network.receive_buffer_bytes, -1);
+  EXPECT_EQ(loaded.config.network.send_buffer_bytes, 102400);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Files of the real runtime, through both backends.
 #include "rt/disk.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <deque>
@@ -110,6 +112,34 @@ rt::Task<> gather(Runtime& runtime, std::string folder) {
   EXPECT_TRUE(into == all);
 }
 TEST_P(DiskBackends, ManySlicesAreOneWrite) { run(1, gather); }
+
+// More of them at once than there are threads, so that some wait for others.
+rt::Task<> write_and_sync(Runtime& runtime, std::string folder) {
+  constexpr std::size_t kFiles = 40;
+  rt::Loop& loop = runtime.loop(0);
+  std::deque<std::vector<std::byte>> contents;
+  rt::Scope scope(loop);
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    contents.push_back(pattern(20'000 + i, i));
+    const rt::FileRef file = co_await open(loop, folder + "/" + std::to_string(i));
+    CO_ASSERT(file != nullptr);
+    scope.spawn([](rt::Loop& l, rt::FileRef f, base::Bytes all) -> rt::Task<> {
+      const std::array<base::Bytes, 2> slices{all.first(9'000), all.subspan(9'000)};
+      const auto written = co_await l.disk().write_and_sync(f, 3, slices);
+      EXPECT_EQ(written.value_or(0), all.size());
+      std::vector<std::byte> into(all.size());
+      EXPECT_EQ((co_await l.disk().read_at(f, 3, into)).value_or(0), all.size());
+      EXPECT_TRUE(std::ranges::equal(into, all));
+    }(loop, file, contents.back()));
+  }
+  co_await scope.join();
+  const rt::FileRef read_only = co_await open(loop, folder + "/0", rt::OpenMode::kRead);
+  CO_ASSERT(read_only != nullptr);
+  const base::Bytes bytes = contents[0];
+  const auto refused = co_await loop.disk().write_and_sync(read_only, 0, {&bytes, 1});
+  EXPECT_FALSE(refused.has_value());
+}
+TEST_P(DiskBackends, AWriteAndItsSyncAreOneTrip) { run(1, write_and_sync); }
 
 // The kernel is asked to forget the pages, so that the reads have to go to the disk.
 rt::Task<> read_cold(Runtime& runtime, std::string folder) {

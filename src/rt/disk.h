@@ -10,6 +10,7 @@
 //  - Operations in flight at one time complete in any order.
 //  - A new name, a rename or a removal is durable after sync_directory() of its directory.
 //  - After a failed sync nothing written since the last good sync may be assumed to be there.
+//  - A write that is synced is a write and, once it has completed, a sync: one trip off the loop.
 //  - One write never throttles the loop: the runtime moves it to a worker where the kernel would.
 // Positions and sizes are bytes. Buffers belong to the awaiting frame until the await returns. An
 // operation cannot be cancelled; whoever awaits it is not destroyed before (the simulator may).
@@ -70,33 +71,36 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
-// One read, write or sync. Filled by Disk's functions below; the runtime sets `result` and either
-// says that it is done or runs the job on the asking loop.
+// One read, write, sync, or write that is synced. Filled by Disk's functions below, or by whoever
+// keeps operations of his own; the runtime sets `result` and either says that it is done or runs
+// the job on the asking loop.
 struct DiskOperation : ResumeJob {
-  enum class Kind : std::uint8_t { kRead, kWrite, kSync };
+  enum class Kind : std::uint8_t { kRead, kWrite, kSync, kWriteAndSync };
 
   Kind kind = Kind::kRead;
   FileRef file;
   std::uint64_t position = 0;
   base::MutableBytes into;              // kRead
-  std::span<const base::Bytes> slices;  // kWrite, in order
+  std::span<const base::Bytes> slices;  // of a write, in order
   base::Bytes single;                   // kWrite of one slice: slices refers to it
   IoResult<std::size_t> result = 0;     // bytes read (fewer only at the end of the file) or written
+  bool sync_failed = false;             // kWriteAndSync: the error is the sync's
   void* runtime = nullptr;              // the runtime's own bookkeeping while in flight
   DiskOperation* runtime_next = nullptr;
 };
 
 class Disk;
 
-// What read_at, write_at and sync return: co_await it at once.
+// What read_at, write_at, write_and_sync and sync return: co_await it at once.
 class [[nodiscard]] DiskAwait {
  public:
   DiskAwait(Disk& disk, FileRef file, std::uint64_t position, base::MutableBytes into)
       : DiskAwait(disk, DiskOperation::Kind::kRead, std::move(file), position) {
     operation_.into = into;
   }
-  DiskAwait(Disk& disk, FileRef file, std::uint64_t position, std::span<const base::Bytes> slices)
-      : DiskAwait(disk, DiskOperation::Kind::kWrite, std::move(file), position) {
+  DiskAwait(Disk& disk, FileRef file, std::uint64_t position, std::span<const base::Bytes> slices,
+            DiskOperation::Kind kind = DiskOperation::Kind::kWrite)
+      : DiskAwait(disk, kind, std::move(file), position) {
     operation_.slices = slices;
   }
   DiskAwait(Disk& disk, FileRef file, std::uint64_t position, base::Bytes bytes)
@@ -146,6 +150,11 @@ class Disk {
   // The same from several places, in order, at one position. The array lives in the caller's frame.
   DiskAwait write_at(FileRef file, std::uint64_t position, std::span<const base::Bytes> slices) {
     return {*this, std::move(file), position, slices};
+  }
+  // The same, and once it is written a sync().
+  DiskAwait write_and_sync(FileRef file, std::uint64_t position,
+                           std::span<const base::Bytes> slices) {
+    return {*this, std::move(file), position, slices, DiskOperation::Kind::kWriteAndSync};
   }
   // Makes durable all that was written before the call, and the file's size (fdatasync).
   DiskAwait sync(FileRef file) { return {*this, std::move(file)}; }

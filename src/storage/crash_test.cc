@@ -172,7 +172,14 @@ class CrashWorld {
       expected = sequence + 1;
     }
     ASSERT_EQ(next, log.end_offset());
-    resend_last(producer, expected);
+    if (expected >= 0) {
+      resend_last(producer, expected);
+    } else {
+      // All was deleted, or nothing ever arrived: the producer goes on behind it, since each of its
+      // batches takes one offset.
+      producer.next_sequence = static_cast<std::int32_t>(log.end_offset().value());
+      producer.values.resize(static_cast<std::size_t>(producer.next_sequence));
+    }
   }
 
   // The producer cannot know whether its last batches arrived: it sends the oldest unacknowledged
@@ -180,7 +187,7 @@ class CrashWorld {
   void resend_last(Producer& producer, std::int32_t next_in_log) {
     const std::int32_t last_acknowledged =
         producer.acknowledged.empty() ? -1 : producer.acknowledged.rbegin()->first;
-    const std::int32_t in_log = std::max(next_in_log, 0);
+    const std::int32_t in_log = next_in_log;
     if (in_log > last_acknowledged + 1 || rng_.chance(1, 3)) {
       const std::int32_t again =
           in_log > last_acknowledged + 1 ? last_acknowledged + 1 : last_acknowledged;

@@ -77,7 +77,7 @@ bool SimDisk::is_odd(const SimFile& file) const {
 base::Duration SimDisk::lag_of(const rt::DiskOperation& operation) const {
   const DiskFaults& faults = loop_->node().disk_faults();
   if (operation.kind == Kind::kRead || !is_odd(as_sim(operation.file))) return {};
-  return operation.kind == Kind::kWrite ? faults.odd_write_lag : faults.odd_sync_lag;
+  return operation.kind == Kind::kSync ? faults.odd_sync_lag : faults.odd_write_lag;
 }
 
 rt::Task<> SimDisk::pause(Delay delay) { co_await rt::sleep_for(*loop_, draw(delay)); }
@@ -90,14 +90,16 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
   const DiskOptions& options = loop_->node().disk_options();
   const std::uint64_t version = as_sim(operation.file).inode().content.version();
   const base::Duration lag = lag_of(operation);
-  if (operation.kind != Kind::kSync && lag.count() == 0 &&
-      rng_.chance(options.immediate_percent, 100)) {
+  operation.sync_failed = false;
+  const bool waits_for_disk =
+      operation.kind == Kind::kSync || operation.kind == Kind::kWriteAndSync;
+  if (!waits_for_disk && lag.count() == 0 && rng_.chance(options.immediate_percent, 100)) {
     perform(operation, version);
     return true;
   }
-  const Delay& delay = operation.kind == Kind::kWrite  ? options.write
-                       : operation.kind == Kind::kRead ? options.read
-                                                       : options.sync;
+  const Delay& delay = operation.kind == Kind::kRead   ? options.read
+                       : operation.kind == Kind::kSync ? options.sync
+                                                       : options.write;
   auto& in_flight = *in_flight_.emplace_back(std::make_unique<InFlight>());
   in_flight.operation = &operation;
   in_flight.sync_version = version;
@@ -110,11 +112,29 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
 }
 
 void SimDisk::complete(InFlight& in_flight) {
+  if (goes_on_with_sync(in_flight)) return;
   rt::DiskOperation& operation = *in_flight.operation;
   const std::uint64_t version = in_flight.sync_version;
   drop(in_flight);
   perform(operation, version);
   loop_->post(operation);
+}
+
+// The first half of a write that is synced; what others write before the second is not covered.
+bool SimDisk::goes_on_with_sync(InFlight& in_flight) {
+  rt::DiskOperation& operation = *in_flight.operation;
+  if (operation.kind != Kind::kWriteAndSync || in_flight.written) return false;
+  const SimFile& file = as_sim(operation.file);
+  perform_write(operation, file);
+  in_flight.written = true;
+  if (!operation.result) return false;
+  in_flight.sync_version = file.inode().content.version();
+  const DiskFaults& faults = loop_->node().disk_faults();
+  const base::Duration lag = is_odd(file) ? faults.odd_sync_lag : base::Duration();
+  Simulation& world = loop_->simulation();
+  in_flight.ticket = world.schedule(draw(loop_->node().disk_options().sync) + lag, world.new_lane(),
+                                    [this, target = &in_flight] { complete(*target); });
+  return true;
 }
 
 void SimDisk::drop(InFlight& in_flight) {
@@ -139,7 +159,11 @@ void SimDisk::perform(rt::DiskOperation& operation, std::uint64_t sync_version) 
       perform_write(operation, file);
       break;
     case Kind::kSync:
+      operation.result = 0;
       perform_sync(operation, file, sync_version);
+      break;
+    case Kind::kWriteAndSync:
+      if (operation.result) perform_sync(operation, file, sync_version);
       break;
   }
   loop_->simulation().trace(TraceKind::kDisk, loop_->node().index(), loop_->index(),
@@ -173,10 +197,10 @@ void SimDisk::perform_sync(rt::DiskOperation& operation, const SimFile& file,
   if (fails(faults.sync_errors) || (faults.odd_sync_fails && is_odd(file))) {
     file.inode().content.fail_sync(version, loop_->node().disk_rng());
     operation.result = failure(IoErrorCode::kFailed);
+    operation.sync_failed = true;
     return;
   }
   file.inode().content.make_durable(version);
-  operation.result = 0;
 }
 
 void SimDisk::abandon(rt::DiskOperation& operation) {
@@ -192,7 +216,10 @@ void SimDisk::die() {
   for (const auto& in_flight : in_flight_) {
     loop_->simulation().cancel(in_flight->ticket);
     in_flight->operation->runtime = nullptr;
-    if (in_flight->operation->kind == Kind::kWrite) leave_unfinished(*in_flight->operation);
+    const Kind kind = in_flight->operation->kind;
+    if (kind == Kind::kWrite || (kind == Kind::kWriteAndSync && !in_flight->written)) {
+      leave_unfinished(*in_flight->operation);
+    }
   }
   in_flight_.clear();
 }

@@ -62,6 +62,7 @@ class SimDisk final : public rt::Disk {
     rt::DiskOperation* operation = nullptr;
     EventQueue::Ticket ticket;
     std::uint64_t sync_version = 0;
+    bool written = false;  // of a write that is synced: the first half is done
     std::size_t index = 0;
   };
 
@@ -76,6 +77,7 @@ class SimDisk final : public rt::Disk {
   void perform_write(rt::DiskOperation& operation, const SimFile& file);
   void perform_sync(rt::DiskOperation& operation, const SimFile& file, std::uint64_t version);
   void complete(InFlight& in_flight);
+  [[nodiscard]] bool goes_on_with_sync(InFlight& in_flight);
   void drop(InFlight& in_flight);
   void leave_unfinished(const rt::DiskOperation& operation);
 

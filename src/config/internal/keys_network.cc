@@ -21,8 +21,11 @@ constexpr Key kRows[] = {
      kNoFetchers, "The protocol that brokers use among themselves, when no listener name is set."},
     {"socket.send.buffer.bytes", Type::kInt, "102400", any(), Importance::kHigh, Update::kReadOnly,
      kHonoured, "Send buffer of a connection; -1 leaves it to the system."},
-    {"socket.receive.buffer.bytes", Type::kInt, "102400", any(), Importance::kHigh,
-     Update::kReadOnly, kHonoured, "Receive buffer of a connection; -1 leaves it to the system."},
+    // Not Kafka's default, 102400, which ends a connection's window there: docs/decisions/0002.
+    {"socket.receive.buffer.bytes", Type::kInt, "-1", any(), Importance::kHigh, Update::kReadOnly,
+     kHonoured,
+     "Receive buffer of a connection; -1 leaves it to the system, which lets it grow with the "
+     "distance to the client and with what the client sends."},
     {"socket.request.max.bytes", Type::kInt, "104857600", at_least(1), Importance::kHigh,
      Update::kReadOnly, kHonoured, "Largest request; a larger one closes its connection."},
     {"socket.listen.backlog.size", Type::kInt, "50", at_least(1), Importance::kMedium,

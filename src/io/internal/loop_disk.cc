@@ -49,6 +49,7 @@ bool LoopDisk::submit(rt::DiskOperation& operation) {
   ASSERT(loop_->is_current());
   ASSERT(operation.file != nullptr);
   operation.result = 0;
+  operation.sync_failed = false;
   if (operation.kind == rt::DiskOperation::Kind::kRead &&
       operation.into.size() <= kInlineReadBytesMax && try_read(operation)) {
     loop_->disk_operations.add();
@@ -66,6 +67,9 @@ bool LoopDisk::submit(rt::DiskOperation& operation) {
       break;
     case rt::DiskOperation::Kind::kSync:
       syncs_.waiting.push(operation);
+      break;
+    case rt::DiskOperation::Kind::kWriteAndSync:
+      synced_writes_.waiting.push(operation);
       break;
   }
   return false;
@@ -88,6 +92,7 @@ void LoopDisk::flush() {
   if (ring_.gave_up()) take_back_from_ring();
   if (!reads_.waiting.empty()) flush_to(loop_->shared().blocking, reads_, 0);
   if (!syncs_.waiting.empty()) flush_to(loop_->shared().syncs, syncs_, 0);
+  if (!synced_writes_.waiting.empty()) flush_to(loop_->shared().syncs, synced_writes_, 0);
 }
 
 void LoopDisk::take_back_from_ring() {

@@ -1,7 +1,8 @@
 // LoopDisk is rt::Disk of one event loop. Reads are tried in place when the page cache can answer.
 // Everything else is gathered while the loop runs its turn and handed out at the turn's end, many
-// operations with one wake: writes in batches to the writing threads, cold reads and single syncs
-// to the ring, many syncs to the syncing threads, without a ring cold reads to the blocking ones.
+// operations with one wake: writes in batches to the writing threads, writes that are synced each
+// to a syncing thread, cold reads and single syncs to the ring, many syncs to the syncing threads,
+// without a ring cold reads to the blocking ones.
 // No write happens on the loop: the kernel may make the writer wait (dirty limits, the file
 // system's journal), and says so only on some file systems.
 #pragma once
@@ -76,7 +77,7 @@ class LoopDisk final : public rt::Disk {
     Kind* kind;
     OperationList operations;
   };
-  // Reads, writes or syncs: those that wait, and batches of their own, so that many slow ones of
+  // Operations of one kind: those that wait, and batches of their own, so that many slow ones of
   // one kind never keep those of another from being handed out.
   struct Kind {
     OperationList waiting;
@@ -95,6 +96,7 @@ class LoopDisk final : public rt::Disk {
   Kind writes_;
   Kind reads_;
   Kind syncs_;
+  Kind synced_writes_;
 };
 
 }  // namespace moldau::io::internal

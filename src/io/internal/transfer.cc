@@ -31,6 +31,12 @@ void read_rest(rt::DiskOperation& operation) {
   }
 }
 
+void sync_data(rt::DiskOperation& operation) {
+  if (::fdatasync(descriptor_of(operation)) == 0) return;
+  operation.sync_failed = true;
+  fail(operation);
+}
+
 void write_all(rt::DiskOperation& operation) {
   constexpr std::size_t kSlicesPerCall = 256;
   std::array<iovec, kSlicesPerCall> parts;
@@ -111,10 +117,12 @@ void transfer(rt::DiskOperation& operation) {
     case rt::DiskOperation::Kind::kWrite:
       return write_all(operation);
     case rt::DiskOperation::Kind::kSync:
-      break;
+      operation.result = 0;
+      return sync_data(operation);
+    case rt::DiskOperation::Kind::kWriteAndSync:
+      write_all(operation);
+      if (operation.result) sync_data(operation);
   }
-  if (::fdatasync(descriptor_of(operation)) != 0) return fail(operation);
-  operation.result = 0;
 }
 
 }  // namespace moldau::io::internal

@@ -20,6 +20,8 @@ constexpr std::size_t kJournaledBytesMax = std::size_t{4} << 20;
 constexpr std::size_t kRatherInPlaceBytes = std::size_t{32} << 10;
 // One log's part of one round.
 constexpr std::size_t kLogRoundBytesMax = std::size_t{16} << 20;
+// Logs in place at one time, up to which each one's write and sync are one trip.
+constexpr std::size_t kSyncedWritesMax = 8;
 // Logs whose files are synced at one time to free a journal region.
 constexpr std::size_t kRegionSyncsMax = 16;
 // Of a file that the journal holds: what goes to the disk at a time, in whole pages. The more logs,
@@ -107,9 +109,8 @@ rt::Task<> Committer::run() {
       continue;
     }
     auto journaled = take_round();
-    auto in_place = take_round();
     auto written = take_round();
-    gather(*journaled, *in_place, *written);
+    gather(*journaled, *written);
     ++store_->stats.rounds;
     const auto start = [this](std::unique_ptr<Round> round, auto commit) {
       if (round->logs.empty()) {
@@ -118,7 +119,7 @@ rt::Task<> Committer::run() {
         scope_.spawn((this->*commit)(std::move(round)));
       }
     };
-    start(std::move(in_place), &Committer::commit_in_place);
+    start_in_place();
     start(std::move(written), &Committer::commit_written);
     if (!journaled->logs.empty()) co_await commit_journaled(*journaled);
     start(std::move(journaled), &Committer::finish_in_place);
@@ -132,7 +133,7 @@ std::size_t Committer::journal_cost(const LogState& log) {
   return log.pending_bytes + 2 * entry_bytes(log.topic().size(), 0) + 16;
 }
 
-void Committer::gather(Round& journaled, Round& in_place, Round& written) {
+void Committer::gather(Round& journaled, Round& written) {
   gathering_.swap(queue_);
   const std::size_t journal_room = std::min(kJournaledBytesMax, journal_->submission_bytes_max());
   for (LogState* log : gathering_) {
@@ -141,7 +142,7 @@ void Committer::gather(Round& journaled, Round& in_place, Round& written) {
       add(written, *log);
     } else if (goes_in_place(*log, journaled)) {
       if (!log->is_metadata && journal_->ready()) store_->loop->mark("synced in place");
-      add(in_place, *log);
+      in_place_.push_back(log);
     } else if (journaled.journal_bytes + journal_cost(*log) > journal_room) {
       log->gate.leave();  // Full: among the first of the next round.
       log->phase = CommitPhase::kQueued;
@@ -227,27 +228,20 @@ void Committer::add(Round& round, LogState& log) {
 
 // --- Committing -------------------------------------------------------------------------------
 
-rt::Task<> Committer::write_segments(Round& round) {
+rt::Task<> Committer::write_segments(Round& round, WriteKind kind) {
   round.writing.clear();
   for (const SegmentWrite& write : round.writes) {
     store_->open_files.touch(*write.segment);
-    round.writing.add_write(
-        write.file, write.position,
-        std::span<const base::Bytes>(round.slices).subspan(write.first_slice, write.slice_count));
+    const auto slices =
+        std::span<const base::Bytes>(round.slices).subspan(write.first_slice, write.slice_count);
+    if (kind == WriteKind::kSynced) {
+      round.writing.add_synced_write(write.file, write.position, slices);
+    } else {
+      round.writing.add_write(write.file, write.position, slices);
+    }
   }
   co_await round.writing.run();
-  for (std::size_t i = 0; i < round.writes.size(); ++i) {
-    const SegmentWrite& write = round.writes[i];
-    LogState& log = *round.logs[write.log].log;
-    const auto& result = round.writing.result(i);
-    if (!result) {
-      log.fail(io_error("write", log.file_path(write.segment->base_offset, ".log"), result.error())
-                   .error());
-    }
-    if (log.failed()) continue;
-    write.segment->written = write.position + write.bytes;
-    log.written_end = write.end_offset;
-  }
+  for (std::size_t i = 0; i < round.writes.size(); ++i) note_written(round, i, kind);
   for (const LogCommit& commit : round.logs) {
     LogState& log = *commit.log;
     if (log.failed()) continue;
@@ -258,14 +252,53 @@ rt::Task<> Committer::write_segments(Round& round) {
   }
 }
 
+void Committer::note_written(Round& round, std::size_t index, WriteKind kind) {
+  const SegmentWrite& write = round.writes[index];
+  LogState& log = *round.logs[write.log].log;
+  if (const auto& result = round.writing.result(index); !result) {
+    const bool in_sync = round.writing.sync_failed(index);
+    log.sync_failed = log.sync_failed || in_sync;
+    log.fail(io_error(in_sync ? "sync" : "write", log.file_path(write.segment->base_offset, ".log"),
+                      result.error())
+                 .error());
+  }
+  if (log.failed()) return;
+  write.segment->written = write.position + write.bytes;
+  log.written_end = write.end_offset;
+  if (kind == WriteKind::kSynced) note_synced(log, write.segment, write.segment->written);
+}
+
 rt::Task<> Committer::commit_written(std::unique_ptr<Round> round) {
   co_await write_segments(*round);
   for (const LogCommit& commit : round->logs) complete(commit);
   return_round(std::move(round));
 }
 
+// Few logs are written and synced in one trip each. Of many the writes come first and the syncs all
+// at once: the file system takes more of them together.
+void Committer::start_in_place() {
+  if (in_place_.size() > kSyncedWritesMax) {
+    auto round = take_round();
+    for (LogState* log : in_place_) add(*round, *log);
+    scope_.spawn(commit_in_place(std::move(round)));
+  } else {
+    for (LogState* log : in_place_) {
+      auto round = take_round();
+      add(*round, *log);
+      scope_.spawn(commit_synced(std::move(round)));
+    }
+  }
+  in_place_.clear();
+}
+
 rt::Task<> Committer::commit_in_place(std::unique_ptr<Round> round) {
   co_await write_segments(*round);
+  store_->stats.in_place_bytes += round->bytes;
+  co_await finish_in_place(std::move(round));
+}
+
+rt::Task<> Committer::commit_synced(std::unique_ptr<Round> round) {
+  co_await write_segments(*round, WriteKind::kSynced);
   store_->stats.in_place_bytes += round->bytes;
   co_await finish_in_place(std::move(round));
 }

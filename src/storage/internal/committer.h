@@ -89,6 +89,8 @@ class Committer final : public JournalParticipant {
   [[nodiscard]] rt::Task<bool> flush_region(std::uint64_t region) override;
 
  private:
+  // Whether a write goes to the page cache, or is synced in the same trip.
+  enum class WriteKind : std::uint8_t { kCached, kSynced };
   // A log with entries in a region, which are in its files too once those are synced up to `end`.
   struct Listed {
     LogState* log = nullptr;  // null: gone
@@ -100,7 +102,7 @@ class Committer final : public JournalParticipant {
   };
 
   [[nodiscard]] rt::Task<> run();
-  void gather(Round& journaled, Round& in_place, Round& written);
+  void gather(Round& journaled, Round& written);
   [[nodiscard]] static std::size_t journal_cost(const LogState& log);
   [[nodiscard]] bool admit(LogState& log);
   [[nodiscard]] bool goes_in_place(const LogState& log, const Round& journaled) const;
@@ -108,10 +110,13 @@ class Committer final : public JournalParticipant {
   [[nodiscard]] rt::Task<> open_files(LogState& log);
 
   [[nodiscard]] rt::Task<> commit_journaled(Round& round);
+  void start_in_place();
   [[nodiscard]] rt::Task<> commit_in_place(std::unique_ptr<Round> round);
+  [[nodiscard]] rt::Task<> commit_synced(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> commit_written(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> finish_in_place(std::unique_ptr<Round> round);
-  [[nodiscard]] rt::Task<> write_segments(Round& round);
+  [[nodiscard]] rt::Task<> write_segments(Round& round, WriteKind kind = WriteKind::kCached);
+  void note_written(Round& round, std::size_t index, WriteKind kind);
   void write_back(const SegmentRef& segment);
   void build_entries(Round& round);
   void append_entry(Round& round, const SegmentWrite& write, std::byte* header);
@@ -138,6 +143,7 @@ class Committer final : public JournalParticipant {
   Journal* journal_;
   std::vector<LogState*> queue_;
   std::vector<LogState*> gathering_;
+  std::vector<LogState*> in_place_;
   std::vector<std::unique_ptr<Round>> free_rounds_;
   std::deque<RegionLogs> regions_;
   // The oldest region with entries of a log that was closed before its files were whole.

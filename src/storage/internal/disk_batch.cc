@@ -15,30 +15,30 @@ void DiskBatch::clear() {
   used_ = 0;
 }
 
-DiskBatch::Operation& DiskBatch::next() {
+std::size_t DiskBatch::add(rt::DiskOperation::Kind kind, rt::FileRef file, std::uint64_t position,
+                           std::span<const base::Bytes> slices) {
   if (used_ == operations_.size()) operations_.push_back(std::make_unique<Operation>(*this));
   Operation& operation = *operations_[used_++];
   operation.result = 0;
-  return operation;
-}
-
-std::size_t DiskBatch::add_write(rt::FileRef file, std::uint64_t position,
-                                 std::span<const base::Bytes> slices) {
-  Operation& operation = next();
-  operation.kind = rt::DiskOperation::Kind::kWrite;
+  operation.kind = kind;
   operation.file = std::move(file);
   operation.position = position;
   operation.slices = slices;
   return used_ - 1;
 }
 
+std::size_t DiskBatch::add_write(rt::FileRef file, std::uint64_t position,
+                                 std::span<const base::Bytes> slices) {
+  return add(rt::DiskOperation::Kind::kWrite, std::move(file), position, slices);
+}
+
+std::size_t DiskBatch::add_synced_write(rt::FileRef file, std::uint64_t position,
+                                        std::span<const base::Bytes> slices) {
+  return add(rt::DiskOperation::Kind::kWriteAndSync, std::move(file), position, slices);
+}
+
 std::size_t DiskBatch::add_sync(rt::FileRef file) {
-  Operation& operation = next();
-  operation.kind = rt::DiskOperation::Kind::kSync;
-  operation.file = std::move(file);
-  operation.position = 0;
-  operation.slices = {};
-  return used_ - 1;
+  return add(rt::DiskOperation::Kind::kSync, std::move(file), 0, {});
 }
 
 rt::IoResult<void> DiskBatch::outcome() const {

@@ -24,14 +24,20 @@ class DiskBatch {
   ~DiskBatch();
 
   void clear();
-  // Both return the index of their result.
+  // All return the index of their result.
   std::size_t add_write(rt::FileRef file, std::uint64_t position,
                         std::span<const base::Bytes> slices);
+  std::size_t add_synced_write(rt::FileRef file, std::uint64_t position,
+                               std::span<const base::Bytes> slices);
   std::size_t add_sync(rt::FileRef file);
 
   [[nodiscard]] std::size_t size() const { return used_; }
   [[nodiscard]] const rt::IoResult<std::size_t>& result(std::size_t index) const {
     return operations_[index]->result;
+  }
+  // Of a synced write that failed: the write did not.
+  [[nodiscard]] bool sync_failed(std::size_t index) const {
+    return operations_[index]->sync_failed;
   }
   // The first failure, when there is one.
   [[nodiscard]] rt::IoResult<void> outcome() const;
@@ -56,7 +62,8 @@ class DiskBatch {
     bool in_flight = false;
   };
 
-  Operation& next();
+  std::size_t add(rt::DiskOperation::Kind kind, rt::FileRef file, std::uint64_t position,
+                  std::span<const base::Bytes> slices);
   // False when everything finished within the call.
   bool start(std::coroutine_handle<> waiter);
   void finished_one();

@@ -273,14 +273,9 @@ rt::Task<> Journal::run() {
     take_round();
     if (round_.empty()) continue;
     const rt::FileRef file = file_;
-    const auto written = co_await loop_->disk().write_at(file, round_position_,
-                                                         std::span<const base::Bytes>(slices_));
-    auto outcome = written;
-    if (written) outcome = co_await loop_->disk().sync(file);
-    if (!outcome) {
-      fail(io_error(written ? "sync" : "write", path(), outcome.error()).error());
-    }
-    for (Waiting* waiting : round_) finish(*waiting, outcome.has_value());
+    const auto synced = co_await loop_->disk().write_and_sync(file, round_position_, slices_);
+    if (!synced) fail(io_error("write or sync", path(), synced.error()).error());
+    for (Waiting* waiting : round_) finish(*waiting, synced.has_value());
   }
 }
 

@@ -133,6 +133,13 @@ rt::Task<Result<rt::FileRef>> open_segment(LogState& log, SegmentRef segment) {
   co_return std::move(*file);
 }
 
+void note_synced(LogState& log, const SegmentRef& segment, std::uint64_t upto) {
+  segment->synced = std::max(segment->synced, upto);
+  if (log.is_metadata) return;
+  log.store->page_window.synced(segment);
+  log.store->forget_pages();
+}
+
 rt::Task<Result<void>> sync_log(LogState& log) {
   CO_TRY(co_await write_epochs(log));
   struct Target {
@@ -155,10 +162,8 @@ rt::Task<Result<void>> sync_log(LogState& log) {
       log.sync_failed = true;
       co_return io_error("sync", (*file)->path(), synced.error());
     }
-    target.segment->synced = std::max(target.segment->synced, target.written);
-    if (!log.is_metadata) log.store->page_window.synced(target.segment);
+    note_synced(log, target.segment, target.written);
   }
-  log.store->forget_pages();
   CO_TRY(co_await sync_names(log));
   if (complete && upto > log.recovery_point) log.recovery_point = upto;
   if (!complete) co_return co_await sync_log(log);

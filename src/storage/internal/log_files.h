@@ -22,6 +22,8 @@ namespace moldau::storage::internal {
 [[nodiscard]] rt::Task<Result<void>> open_for_append(LogState& log);
 [[nodiscard]] rt::Task<Result<rt::FileRef>> open_segment(LogState& log, SegmentRef segment);
 
+// The segment's file was synced after all below `upto` had been written to it.
+void note_synced(LogState& log, const SegmentRef& segment, std::uint64_t upto);
 // Makes everything durable that is written at the time of the call: segments, new names, epochs of
 // what they hold. Moves the recovery point there.
 [[nodiscard]] rt::Task<Result<void>> sync_log(LogState& log);
