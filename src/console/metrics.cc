@@ -104,6 +104,8 @@ constexpr ShardMetric kShardMetrics[] = {
     {"moldau_page_cache_returned_bytes_total", "counter",
      "Written bytes given back to the kernel, beyond moldau.page.cache.bytes.",
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.forgotten_bytes); }},
+    {"moldau_reserved_bytes_total", "counter", "Blocks that segments got ahead of their end.",
+     [](const ShardSnapshot& s) { return static_cast<double>(s.storage.reserved_bytes); }},
     {"moldau_reads_cached_total", "counter", "Reads answered from the tail cache.",
      [](const ShardSnapshot& s) { return static_cast<double>(s.storage.reads_cached); }},
     {"moldau_reads_disk_total", "counter", "Reads that needed the disk.",

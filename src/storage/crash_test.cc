@@ -33,6 +33,7 @@ class CrashWorld {
  public:
   explicit CrashWorld(std::uint64_t seed)
       : rng_(seed), world_(seed, options(rng_), 1 + rng_.below(2)) {
+    world_.sets_aside = true;
     const auto count = 1 + static_cast<int>(rng_.below(5));
     for (int i = 0; i < count; ++i) {
       producers_.push_back({.topic = "topic" + std::to_string(i),
@@ -69,6 +70,7 @@ class CrashWorld {
   static StorageOptions options(base::Rng& rng) {
     StorageOptions options;
     options.journal_bytes_max = std::size_t{1} << (20 + rng.below(2));
+    options.store.space_ahead_from = rng.chance(1, 2) ? 2'000 : 20'000;
     options.store.in_place_bytes = rng.chance(1, 2) ? 4'000 : 100'000;
     options.store.checkpoint_bytes = 4'000 + rng.below(100'000);
     options.store.tail_cache_bytes_max = rng.chance(1, 2) ? 10'000 : 10'000'000;

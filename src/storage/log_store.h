@@ -33,6 +33,8 @@ struct LogStoreOptions {
   // Bytes of one partition in one round from which on its own file is synced instead of the
   // journal.
   std::size_t in_place_bytes = std::size_t{96} << 10;
+  // Size of a segment from which on blocks are reserved ahead of its end.
+  std::uint64_t space_ahead_from = std::uint64_t{4} << 20;
   // Appended bytes after which a producer snapshot is taken, so that recovery reads no more than
   // this.
   std::uint64_t checkpoint_bytes = std::uint64_t{16} << 20;
@@ -65,6 +67,7 @@ struct LogStoreStats {
   std::uint64_t in_place_bytes = 0;
   std::uint64_t in_place_syncs = 0;
   std::uint64_t forgotten_bytes = 0;  // given back to the kernel's page cache
+  std::uint64_t reserved_bytes = 0;   // blocks that segments got ahead of their end
   std::uint64_t reads_cached = 0;
   std::uint64_t reads_disk = 0;
 };

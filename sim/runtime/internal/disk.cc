@@ -275,7 +275,7 @@ rt::Task<rt::IoResult<void>> SimDisk::truncate(rt::FileRef file, std::uint64_t s
   co_await pause(loop_->node().disk_options().metadata);
   if (!as_sim(file).writable()) co_return failure(IoErrorCode::kPermission);
   Inode& inode = as_sim(file).inode();
-  if (size < inode.content.size()) inode.reserved = std::min(inode.reserved, size);
+  if (size <= inode.content.size()) inode.reserved = std::min(inode.reserved, size);
   if (size != inode.content.size()) inode.content.resize(size);
   inode.modified = loop_->wall_now();
   co_return rt::IoResult<void>();

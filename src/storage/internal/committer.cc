@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "rt/call.h"
 #include "storage/internal/log_files.h"
+#include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
 #include "storage/planted.h"
 
@@ -266,6 +267,7 @@ void Committer::note_written(Round& round, std::size_t index, WriteKind kind) {
   write.segment->written = write.position + write.bytes;
   log.written_end = write.end_offset;
   if (kind == WriteKind::kSynced) note_synced(log, write.segment, write.segment->written);
+  reserve_ahead(log, write.segment);
 }
 
 rt::Task<> Committer::commit_written(std::unique_ptr<Round> round) {

@@ -12,6 +12,7 @@
 #include "storage/internal/log_append.h"
 #include "storage/internal/log_files.h"
 #include "storage/internal/log_loader.h"
+#include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
 
 namespace moldau::storage::internal {
@@ -145,6 +146,7 @@ rt::Task<Result<void>> truncate_files(LogState& log, base::Offset offset) {
     segment->size = position;
     segment->written = position;
     segment->synced = position;
+    segment->reserved = 0;
     segment->largest_known = false;
     if (position == 0) segment->first_timestamp.reset();
   }
@@ -380,6 +382,7 @@ rt::Task<Result<void>> close_files(LogState& log) {
   if (!active->exists) {
     CO_TRY(co_await open_segment(log, active));  // Rolled, and nothing came.
   }
+  CO_TRY(co_await give_space_back(log, active));
   if (active->index_dirty) CO_TRY(co_await save_index(log, active, true));
   // One of a checkpoint may be there, not synced.
   if (log.unsynced_snapshot == log.end ||

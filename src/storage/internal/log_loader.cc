@@ -8,6 +8,7 @@
 #include "logstate/producer_snapshot.h"
 #include "storage/internal/file_names.h"
 #include "storage/internal/log_files.h"
+#include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
 #include "storage/planted.h"
 #include "storage/snapshot_files.h"
@@ -572,6 +573,7 @@ rt::Task<Result<void>> LogLoader::finish() {
   } else {
     const bool lies_above = next_offset_ > log.recovery_point;
     if (lies_above) doubt_names(log);
+    if (!log.segments.empty()) expect_space_ahead(log, log.active());
     CO_TRY(co_await sync_log(log));
     log.recovery_point = next_offset_;
     // Whoever crashed may have made the names a moment before. Nothing depends on them yet.

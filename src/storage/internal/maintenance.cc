@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "logstate/producer_snapshot.h"
 #include "storage/internal/log_files.h"
+#include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
 
 namespace moldau::storage::internal {
@@ -25,6 +26,7 @@ rt::Task<Result<void>> finish_one(LogState& log) {
   const RolledSegment rolled = log.rolled.front();
   const SegmentRef segment = rolled.segment;
   if (!segment->deleted && segment->exists) {
+    CO_TRY(co_await give_space_back(log, segment));
     CO_TRY(co_await save_index(log, segment, true));
     CO_TRY(co_await write_producer_snapshot(log, rolled.next_base, rolled.producer_snapshot, true));
     CO_TRY(co_await sync_log(log));

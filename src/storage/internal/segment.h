@@ -32,6 +32,9 @@ struct Segment {
   std::uint64_t synced = 0;
   std::uint64_t written_back = 0;         // upto where the kernel was told to begin
   std::optional<std::uint64_t> windowed;  // upto where the PageWindow took it over
+  std::uint64_t reserved = 0;             // upto where it has blocks, when that is beyond `written`
+  bool reserving = false;                 // a task reserves more
+  bool reserve_refused = false;           // it does not try again
   bool exists = false;                    // there is a file
   bool creating = false;                  // a task is about to make it
   bool has_txn_index = false;             // there is a .txnindex
