@@ -38,6 +38,9 @@ struct LogStoreOptions {
   // Appended bytes after which a producer snapshot is taken, so that recovery reads no more than
   // this.
   std::uint64_t checkpoint_bytes = std::uint64_t{16} << 20;
+  // Synced bytes of a directory's logs on one loop after which the recovery points are written
+  // without waiting for their interval: so much more a start after a crash reads at most.
+  std::uint64_t recovery_point_bytes = std::uint64_t{64} << 20;
   // Opening and recovery of logs that run at one time.
   std::size_t opening_max = 32;
 };

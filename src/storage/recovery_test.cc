@@ -73,6 +73,28 @@ TEST(Recovery, EpochsThatAreDamagedAreTakenFromAllSegments) {
   }
 }
 
+// A start after a crash reads what lies behind the recovery points: it must not be the load of a
+// whole minute, which is their interval.
+TEST(Recovery, UnderLoadRecoveryPointsAreWrittenBeforeTheirInterval) {
+  World world(61);
+  world.options().store.in_place_bytes = 1;
+  world.options().store.recovery_point_bytes = 50'000;
+  world.start();
+  Log* log = world.open("t");
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(world.append(*log, {.value_bytes = 10'000}).has_value());
+    ASSERT_TRUE(world.durable(*log).has_value());
+    world.simulation.run_for(100ms);
+  }
+  const std::string points = world.file("recovery-point-offset-checkpoint");
+  ASSERT_TRUE(points.starts_with("0\n1\nt 0 ")) << points;
+  // Once a second and ten batches a second.
+  EXPECT_GE(std::stoi(points.substr(8)), 80) << points;
+  world.crash(sim::CrashKind::kProcess);
+  world.start();
+  EXPECT_EQ(world.open("t")->end_offset(), Offset(100));
+}
+
 // A cut that is not durable may come back behind records that were appended since.
 TEST(Recovery, ACutAtTheVeryFrontIsDurable) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "base/result.h"
 #include "rt/call.h"
+#include "rt/sleep.h"
 #include "storage/internal/log_files.h"
 #include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
@@ -31,6 +33,9 @@ constexpr std::uint64_t kWriteBackBytesMin = std::uint64_t{128} << 10;
 constexpr std::uint64_t kWriteBackBytesPerLog = std::uint64_t{4} << 10;
 constexpr std::uint64_t kPageBytes = 4096;
 
+// However much is synced, recovery points are written no more often.
+constexpr base::Duration kRecoveryPointsPause = std::chrono::seconds(1);
+
 constexpr std::array<std::byte, 8> kPadding{};
 
 base::Bytes padding(std::size_t bytes) {
@@ -54,7 +59,10 @@ Committer::~Committer() = default;
 
 rt::Loop& Committer::loop() { return *store_->loop; }
 
-void Committer::start() { scope_.spawn(run()); }
+void Committer::start() {
+  started_ = true;
+  scope_.spawn(run());
+}
 
 rt::Task<> Committer::stop() { co_await scope_.stop_and_join(); }
 
@@ -63,6 +71,24 @@ void Committer::enqueue(LogState& log) {
   log.phase = CommitPhase::kQueued;
   queue_.push_back(&log);
   if (queue_.size() == 1) work_.notify_one();
+}
+
+void Committer::count_synced(std::uint64_t bytes) {
+  synced_bytes_ += bytes;
+  if (!started_ || writing_points_ || synced_bytes_ < store_->options.recovery_point_bytes) return;
+  writing_points_ = true;
+  scope_.spawn(write_recovery_points());
+}
+
+// Between its interval's turns, so that under load a start after a crash has seconds to read and
+// not minutes.
+rt::Task<> Committer::write_recovery_points() {
+  synced_bytes_ = 0;
+  const auto written = co_await store_->write_checkpoints(*directory_);
+  if (!written) LOG_ERROR(loop().log(), "storage", "{}", written.error().message);
+  store_->loop->mark("recovery points written under load");
+  co_await rt::sleep_for(*store_->loop, kRecoveryPointsPause, scope_.token());
+  writing_points_ = false;
 }
 
 void Committer::resume(LogState& log) {

@@ -80,6 +80,8 @@ class Committer final : public JournalParticipant {
   void enqueue(LogState& log);
   // The log's gate was closed and is open again.
   void resume(LogState& log);
+  // So many more bytes of a log are on the disk in its own files.
+  void count_synced(std::uint64_t bytes);
   // The log is about to be destroyed. What it has in the journal is needed no more, unless its own
   // files could not be made whole: then the regions with it stay until the next start.
   void forget(LogState& log, bool files_whole);
@@ -102,6 +104,7 @@ class Committer final : public JournalParticipant {
   };
 
   [[nodiscard]] rt::Task<> run();
+  [[nodiscard]] rt::Task<> write_recovery_points();
   void gather(Round& journaled, Round& written);
   [[nodiscard]] static std::size_t journal_cost(const LogState& log);
   [[nodiscard]] bool admit(LogState& log);
@@ -149,6 +152,9 @@ class Committer final : public JournalParticipant {
   // The oldest region with entries of a log that was closed before its files were whole.
   std::uint64_t kept_from_ = std::numeric_limits<std::uint64_t>::max();
   bool disk_full_ = false;
+  std::uint64_t synced_bytes_ = 0;  // since the recovery points were written
+  bool writing_points_ = false;
+  bool started_ = false;
   std::uint64_t submissions_started_ = 0;
   std::uint64_t submissions_finished_ = 0;
   rt::Signal work_;

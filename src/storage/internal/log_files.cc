@@ -134,8 +134,9 @@ rt::Task<Result<rt::FileRef>> open_segment(LogState& log, SegmentRef segment) {
 }
 
 void note_synced(LogState& log, const SegmentRef& segment, std::uint64_t upto) {
-  segment->synced = std::max(segment->synced, upto);
+  const std::uint64_t before = std::exchange(segment->synced, std::max(segment->synced, upto));
   if (log.is_metadata) return;
+  log.committer->count_synced(segment->synced - before);
   log.store->page_window.synced(segment);
   log.store->forget_pages();
 }
