@@ -187,10 +187,9 @@ class CrashWorld {
 
   // The producer cannot know whether its last batches arrived: it sends the oldest unacknowledged
   // one again.
-  void resend_last(Producer& producer, std::int32_t next_in_log) {
+  void resend_last(Producer& producer, std::int32_t in_log) {
     const std::int32_t last_acknowledged =
         producer.acknowledged.empty() ? -1 : producer.acknowledged.rbegin()->first;
-    const std::int32_t in_log = next_in_log;
     if (in_log > last_acknowledged + 1 || rng_.chance(1, 3)) {
       const std::int32_t again =
           in_log > last_acknowledged + 1 ? last_acknowledged + 1 : last_acknowledged;

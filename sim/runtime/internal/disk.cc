@@ -74,10 +74,10 @@ bool SimDisk::is_odd(const SimFile& file) const {
   return !part.empty() && file.path().find(part) != std::string::npos;
 }
 
-base::Duration SimDisk::lag_of(const rt::DiskOperation& operation) const {
+base::Duration SimDisk::lag_of(Kind kind, const SimFile& file) const {
   const DiskFaults& faults = loop_->node().disk_faults();
-  if (operation.kind == Kind::kRead || !is_odd(as_sim(operation.file))) return {};
-  return operation.kind == Kind::kSync ? faults.odd_sync_lag : faults.odd_write_lag;
+  if (kind == Kind::kRead || !is_odd(file)) return {};
+  return kind == Kind::kSync ? faults.odd_sync_lag : faults.odd_write_lag;
 }
 
 rt::Task<> SimDisk::pause(Delay delay) { co_await rt::sleep_for(*loop_, draw(delay)); }
@@ -89,7 +89,7 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
   if (loop_->dead()) return false;
   const DiskOptions& options = loop_->node().disk_options();
   const std::uint64_t version = as_sim(operation.file).inode().content.version();
-  const base::Duration lag = lag_of(operation);
+  const base::Duration lag = lag_of(operation.kind, as_sim(operation.file));
   operation.sync_failed = false;
   const bool waits_for_disk =
       operation.kind == Kind::kSync || operation.kind == Kind::kWriteAndSync;
@@ -104,11 +104,15 @@ bool SimDisk::submit(rt::DiskOperation& operation) {
   in_flight.operation = &operation;
   in_flight.sync_version = version;
   in_flight.index = in_flight_.size() - 1;
-  Simulation& world = loop_->simulation();
-  in_flight.ticket = world.schedule(draw(delay) + lag, world.new_lane(),
-                                    [this, target = &in_flight] { complete(*target); });
+  complete_after(draw(delay) + lag, in_flight);
   operation.runtime = &in_flight;
   return false;
+}
+
+void SimDisk::complete_after(base::Duration delay, InFlight& in_flight) {
+  Simulation& world = loop_->simulation();
+  in_flight.ticket =
+      world.schedule(delay, world.new_lane(), [this, target = &in_flight] { complete(*target); });
 }
 
 void SimDisk::complete(InFlight& in_flight) {
@@ -129,11 +133,7 @@ bool SimDisk::goes_on_with_sync(InFlight& in_flight) {
   in_flight.written = true;
   if (!operation.result) return false;
   in_flight.sync_version = file.inode().content.version();
-  const DiskFaults& faults = loop_->node().disk_faults();
-  const base::Duration lag = is_odd(file) ? faults.odd_sync_lag : base::Duration();
-  Simulation& world = loop_->simulation();
-  in_flight.ticket = world.schedule(draw(loop_->node().disk_options().sync) + lag, world.new_lane(),
-                                    [this, target = &in_flight] { complete(*target); });
+  complete_after(draw(loop_->node().disk_options().sync) + lag_of(Kind::kSync, file), in_flight);
   return true;
 }
 

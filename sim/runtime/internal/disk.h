@@ -70,12 +70,13 @@ class SimDisk final : public rt::Disk {
   [[nodiscard]] rt::Task<> pause(Delay delay);
   [[nodiscard]] base::Duration draw(const Delay& delay);
   [[nodiscard]] bool is_odd(const SimFile& file) const;
-  [[nodiscard]] base::Duration lag_of(const rt::DiskOperation& operation) const;
+  [[nodiscard]] base::Duration lag_of(rt::DiskOperation::Kind kind, const SimFile& file) const;
   [[nodiscard]] bool fails(std::uint32_t per_million);
   [[nodiscard]] bool has_room(const Inode& inode, std::uint64_t end) const;
   void perform(rt::DiskOperation& operation, std::uint64_t sync_version);
   void perform_write(rt::DiskOperation& operation, const SimFile& file);
   void perform_sync(rt::DiskOperation& operation, const SimFile& file, std::uint64_t version);
+  void complete_after(base::Duration delay, InFlight& in_flight);
   void complete(InFlight& in_flight);
   [[nodiscard]] bool goes_on_with_sync(InFlight& in_flight);
   void drop(InFlight& in_flight);

@@ -308,25 +308,19 @@ void Committer::start_in_place() {
   if (in_place_.size() > kSyncedWritesMax) {
     auto round = take_round();
     for (LogState* log : in_place_) add(*round, *log);
-    scope_.spawn(commit_in_place(std::move(round)));
+    scope_.spawn(commit_in_place(std::move(round), WriteKind::kCached));
   } else {
     for (LogState* log : in_place_) {
       auto round = take_round();
       add(*round, *log);
-      scope_.spawn(commit_synced(std::move(round)));
+      scope_.spawn(commit_in_place(std::move(round), WriteKind::kSynced));
     }
   }
   in_place_.clear();
 }
 
-rt::Task<> Committer::commit_in_place(std::unique_ptr<Round> round) {
-  co_await write_segments(*round);
-  store_->stats.in_place_bytes += round->bytes;
-  co_await finish_in_place(std::move(round));
-}
-
-rt::Task<> Committer::commit_synced(std::unique_ptr<Round> round) {
-  co_await write_segments(*round, WriteKind::kSynced);
+rt::Task<> Committer::commit_in_place(std::unique_ptr<Round> round, WriteKind kind) {
+  co_await write_segments(*round, kind);
   store_->stats.in_place_bytes += round->bytes;
   co_await finish_in_place(std::move(round));
 }

@@ -114,8 +114,7 @@ class Committer final : public JournalParticipant {
 
   [[nodiscard]] rt::Task<> commit_journaled(Round& round);
   void start_in_place();
-  [[nodiscard]] rt::Task<> commit_in_place(std::unique_ptr<Round> round);
-  [[nodiscard]] rt::Task<> commit_synced(std::unique_ptr<Round> round);
+  [[nodiscard]] rt::Task<> commit_in_place(std::unique_ptr<Round> round, WriteKind kind);
   [[nodiscard]] rt::Task<> commit_written(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> finish_in_place(std::unique_ptr<Round> round);
   [[nodiscard]] rt::Task<> write_segments(Round& round, WriteKind kind = WriteKind::kCached);

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::uint64_t kFraction = 4;
 
-rt::Task<> reserve(LogState& log, SegmentRef segment, rt::FileRef file, std::uint64_t upto) {
+rt::Task<> reserve(LogState& log, SegmentRef segment, rt::FileRef file, std::uint64_t from,
+                   std::uint64_t upto) {
   const Gate::Pass pass(log.gate);
-  const std::uint64_t from = std::max(segment->reserved, segment->written);
   const auto reserved = co_await log.store->loop->disk().preallocate(file, from, upto - from, true);
   segment->reserving = false;
   if (reserved) {
@@ -37,10 +37,10 @@ void reserve_ahead(LogState& log, const SegmentRef& segment) {
       std::clamp(segment->written / kFraction, least / kFraction, kSpaceAheadBytesMax);
   const auto segment_bytes = static_cast<std::uint64_t>(log.options->segment_bytes);
   const std::uint64_t upto = std::min(segment->written + ahead, segment_bytes);
-  if (upto <= segment->reserved || segment->written + ahead / 2 <= segment->reserved) return;
-  if (upto <= segment->written || !log.gate.try_enter()) return;
+  const std::uint64_t from = std::max(segment->reserved, segment->written);
+  if (upto <= from || segment->written + ahead / 2 <= from || !log.gate.try_enter()) return;
   segment->reserving = true;
-  log.store->scope.spawn(reserve(log, segment, segment->file, upto));
+  log.store->scope.spawn(reserve(log, segment, segment->file, from, upto));
 }
 
 void expect_space_ahead(const LogState& log, Segment& segment) {
