@@ -229,6 +229,16 @@ TEST(SimDisk, AWriteThatIsSyncedTakesWhatWasWrittenBeforeIt) {
   }
 }
 
+TEST(SimDisk, ADirectWriteMakesTheRestOfItsLastBlockZeros) {
+  DiskWorld world(1);
+  const auto file = world.open("/f");
+  ASSERT_TRUE(world.write(file, 0, std::string(9'000, 'x')));
+  world.disk().write_directly(file);
+  ASSERT_EQ(world.write_and_sync(file, 5'000, "abc"), 3U);
+  EXPECT_EQ(world.content("/f"),
+            std::string(5'000, 'x') + "abc" + std::string(3'189, '\0') + std::string(808, 'x'));
+}
+
 // Power goes at any moment of it: all, some or nothing of it is there, and what was synced before.
 TEST(SimDisk, AWriteThatIsSyncedPromisesNothingUntilItIsDone) {
   std::set<std::string> contents;

@@ -113,6 +113,40 @@ rt::Task<> gather(Runtime& runtime, std::string folder) {
 }
 TEST_P(DiskBackends, ManySlicesAreOneWrite) { run(1, gather); }
 
+// In order, at any length; and once where something else stands already.
+rt::Task<> write_directly(Runtime& runtime, std::string folder) {
+  rt::Loop& loop = runtime.loop(0);
+  rt::Disk& disk = loop.disk();
+  const rt::FileRef file = co_await open(loop, folder + "/f");
+  CO_ASSERT(file != nullptr);
+  std::vector<std::byte> expected = pattern(30'000, 7);
+  const base::Bytes old = expected;
+  EXPECT_TRUE((co_await disk.write_at(file, 0, old)).has_value());
+  disk.write_directly(file);
+  std::uint64_t position = 10'001;
+  constexpr std::array<std::size_t, 8> kSizes{1, 4'094, 4'096, 100, 300'000, 0, 9'437'184, 5};
+  for (const std::size_t size : kSizes) {
+    const std::vector<std::byte> bytes = pattern(size, position);
+    const base::Bytes all = bytes;
+    const std::array<base::Bytes, 3> slices{all.first(size / 3), all.subspan(size / 3), {}};
+    EXPECT_EQ((co_await disk.write_and_sync(file, position, slices)).value_or(SIZE_MAX), size);
+    expected.resize(std::max<std::size_t>(expected.size(), position + size));
+    std::ranges::copy(bytes, expected.data() + position);
+    position += size;
+  }
+  std::vector<std::byte> into(position);
+  EXPECT_EQ((co_await disk.read_at(file, 0, into)).value_or(0), position);
+  EXPECT_TRUE(std::ranges::equal(into, base::Bytes(expected).first(position)));
+
+  const base::Bytes early = base::as_bytes("early");
+  EXPECT_EQ((co_await disk.write_and_sync(file, 77, {&early, 1})).value_or(0), early.size());
+  into.resize(82);
+  EXPECT_EQ((co_await disk.read_at(file, 0, into)).value_or(0), 82U);
+  EXPECT_TRUE(std::ranges::equal(base::Bytes(into).first(77), base::Bytes(expected).first(77)));
+  EXPECT_TRUE(std::ranges::equal(base::Bytes(into).last(5), early));
+}
+TEST_P(DiskBackends, DirectWritesAreReadLikeOthers) { run(1, write_directly); }
+
 // More of them at once than there are threads, so that some wait for others.
 rt::Task<> write_and_sync(Runtime& runtime, std::string folder) {
   constexpr std::size_t kFiles = 40;

@@ -8,6 +8,8 @@ namespace moldau::rt {
 
 Task<> Disk::forget(FileRef, std::uint64_t, std::uint64_t) { co_return; }
 
+void Disk::write_directly(const FileRef&) {}
+
 Task<IoResult<base::SharedBytes>> read_file(Disk& disk, std::string path, std::size_t bytes_max) {
   const FileRef file = CO_TRY(co_await disk.open(path, OpenMode::kRead));
   const std::uint64_t size = CO_TRY(co_await disk.size(file));

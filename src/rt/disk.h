@@ -89,6 +89,9 @@ struct DiskOperation : ResumeJob {
   DiskOperation* runtime_next = nullptr;
 };
 
+// Disk::write_directly() counts in these.
+inline constexpr std::size_t kDirectBlockBytes = 4096;
+
 class Disk;
 
 // What read_at, write_at, write_and_sync and sync return: co_await it at once.
@@ -169,6 +172,10 @@ class Disk {
   // A hint that the range will hardly be read soon: pages of it that are on the disk leave the page
   // cache, of the others the writing back begins. Changes nothing but speed and memory.
   [[nodiscard]] virtual Task<> forget(FileRef file, std::uint64_t position, std::uint64_t length);
+  // A hint that the file is written in order by write_and_sync(), and hardly read: these go past
+  // the page cache from now on, where the file system can. The block of kDirectBlockBytes in which
+  // one ends may become zeros behind it.
+  virtual void write_directly(const FileRef& file);
 
   [[nodiscard]] virtual Task<IoResult<FileInfo>> info(std::string path) = 0;
   // Replaces the target when it is there; also moves directories.

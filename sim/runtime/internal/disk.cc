@@ -25,13 +25,24 @@ const SimFile& as_sim(const rt::FileRef& file) {
   return static_cast<const SimFile&>(*file);
 }
 
-std::vector<std::byte> gather(const rt::DiskOperation& operation) {
+std::size_t bytes_of(const rt::DiskOperation& operation) {
   std::size_t size = 0;
   for (const base::Bytes slice : operation.slices) size += slice.size();
+  return size;
+}
+
+std::vector<std::byte> gather(const rt::DiskOperation& operation) {
+  const std::size_t size = bytes_of(operation);
   std::vector<std::byte> bytes;
   bytes.reserve(size);
   for (const base::Bytes slice : operation.slices) {
     bytes.insert(bytes.end(), slice.begin(), slice.end());
+  }
+  if (operation.kind == rt::DiskOperation::Kind::kWriteAndSync &&
+      static_cast<const SimFile&>(*operation.file).direct()) {
+    const std::uint64_t end = operation.position + size;
+    bytes.resize(size +
+                 (rt::kDirectBlockBytes - end % rt::kDirectBlockBytes) % rt::kDirectBlockBytes);
   }
   return bytes;
 }
@@ -186,7 +197,7 @@ void SimDisk::perform_write(rt::DiskOperation& operation, const SimFile& file) {
     operation.result = failure(IoErrorCode::kNoSpace);
     return;
   }
-  operation.result = bytes.size();
+  operation.result = bytes_of(operation);
   inode.modified = loop_->wall_now();
   if (!bytes.empty()) inode.content.write(operation.position, std::move(bytes));
 }
@@ -210,6 +221,10 @@ void SimDisk::abandon(rt::DiskOperation& operation) {
     drop(in_flight);
   }
   loop_->withdraw(operation);
+}
+
+void SimDisk::write_directly(const rt::FileRef& file) {
+  static_cast<SimFile&>(*file).write_directly();
 }
 
 void SimDisk::die() {

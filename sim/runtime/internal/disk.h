@@ -27,11 +27,14 @@ class SimFile final : public rt::File {
   [[nodiscard]] const std::string& path() const override { return path_; }
   [[nodiscard]] Inode& inode() const { return *inode_; }
   [[nodiscard]] bool writable() const { return writable_; }
+  [[nodiscard]] bool direct() const { return direct_; }
+  void write_directly() { direct_ = true; }
 
  private:
   std::string path_;
   InodeRef inode_;
   bool writable_;
+  bool direct_ = false;
 };
 
 class SimDisk final : public rt::Disk {
@@ -43,6 +46,7 @@ class SimDisk final : public rt::Disk {
   rt::Task<rt::IoResult<void>> preallocate(rt::FileRef file, std::uint64_t position,
                                            std::uint64_t length, bool keep_size) override;
   rt::Task<rt::IoResult<void>> truncate(rt::FileRef file, std::uint64_t size) override;
+  void write_directly(const rt::FileRef& file) override;
   rt::Task<rt::IoResult<rt::FileInfo>> info(std::string path) override;
   rt::Task<rt::IoResult<void>> rename(std::string from, std::string to) override;
   rt::Task<rt::IoResult<void>> remove(std::string path) override;

@@ -44,6 +44,7 @@ class LoopDisk final : public rt::Disk {
                                                       std::uint64_t size) override;
   [[nodiscard]] rt::Task<> forget(rt::FileRef file, std::uint64_t position,
                                   std::uint64_t length) override;
+  void write_directly(const rt::FileRef& file) override;
   [[nodiscard]] rt::Task<rt::IoResult<rt::FileInfo>> info(std::string path) override;
   [[nodiscard]] rt::Task<rt::IoResult<void>> rename(std::string from, std::string to) override;
   [[nodiscard]] rt::Task<rt::IoResult<void>> remove(std::string path) override;

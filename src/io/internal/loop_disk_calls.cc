@@ -60,6 +60,10 @@ rt::Task<rt::IoResult<void>> LoopDisk::truncate(rt::FileRef file, std::uint64_t 
                               [descriptor, size] { return truncate_file(descriptor, size); });
 }
 
+void LoopDisk::write_directly(const rt::FileRef& file) {
+  static_cast<OpenFile&>(*file).write_directly();
+}
+
 rt::Task<> LoopDisk::forget(rt::FileRef file, std::uint64_t position, std::uint64_t length) {
   const int descriptor = descriptor_of(file);
   // A hint: a kernel that does not take it is no error.

@@ -65,18 +65,28 @@ void FileLocks::close(Descriptor descriptor) {
   if (held != held_.end()) held->put_off.push_back(std::move(descriptor));
 }
 
+DirectWriter* OpenFile::direct_writer() {
+  if (!direct_wanted_.load(std::memory_order_relaxed)) return nullptr;
+  const std::lock_guard guard(direct_mutex_);
+  if (direct_ == nullptr) direct_ = DirectWriter::open(path_, descriptor_.get());
+  if (direct_ == nullptr) give_up_direct();
+  return direct_.get();
+}
+
 OpenFile::~OpenFile() {
   struct Closing : PoolTask {
-    Closing(Descriptor d, FileLocks& l)
-        : PoolTask(&Closing::work), descriptor(std::move(d)), locks(&l) {}
+    Closing(Descriptor d, std::unique_ptr<DirectWriter> w, FileLocks& l)
+        : PoolTask(&Closing::work), descriptor(std::move(d)), direct(std::move(w)), locks(&l) {}
     static void work(PoolTask& task) {
       const std::unique_ptr<Closing> self(static_cast<Closing*>(&task));
       self->locks->close(std::move(self->descriptor));
     }
     Descriptor descriptor;
+    std::unique_ptr<DirectWriter> direct;
     FileLocks* locks;
   };
-  closer_->submit(*std::make_unique<Closing>(std::move(descriptor_), *locks_).release());
+  closer_->submit(
+      *std::make_unique<Closing>(std::move(descriptor_), std::move(direct_), *locks_).release());
 }
 
 }  // namespace moldau::io::internal

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "io/internal/descriptor.h"
+#include "io/internal/direct_writer.h"
 #include "rt/disk.h"
 
 namespace moldau::io::internal {
@@ -64,10 +65,19 @@ class OpenFile final : public rt::File {
   [[nodiscard]] bool reads_cached() const { return reads_cached_.load(std::memory_order_relaxed); }
   void reads_cached(bool can) { reads_cached_.store(can, std::memory_order_relaxed); }
 
+  void write_directly() { direct_wanted_.store(true, std::memory_order_relaxed); }
+  // What is to write to this file and sync it: null for the page cache. Blocks: off the loops.
+  [[nodiscard]] DirectWriter* direct_writer();
+  // It cannot after all.
+  void give_up_direct() { direct_wanted_.store(false, std::memory_order_relaxed); }
+
  private:
   std::string path_;
   Descriptor descriptor_;
   std::atomic<bool> reads_cached_{true};
+  std::atomic<bool> direct_wanted_{false};
+  std::mutex direct_mutex_;
+  std::unique_ptr<DirectWriter> direct_;
   FileLocks* locks_;
   ThreadPool* closer_;
 };

@@ -72,6 +72,16 @@ void write_all(rt::DiskOperation& operation) {
   operation.result = written;
 }
 
+void write_and_sync(rt::DiskOperation& operation) {
+  auto& file = static_cast<OpenFile&>(*operation.file);
+  if (DirectWriter* const direct = file.direct_writer(); direct != nullptr) {
+    if (direct->write(operation)) return;
+    file.give_up_direct();
+  }
+  write_all(operation);
+  if (operation.result) sync_data(operation);
+}
+
 }  // namespace
 
 bool advance_read(rt::DiskOperation& operation, std::size_t count) {
@@ -120,8 +130,7 @@ void transfer(rt::DiskOperation& operation) {
       operation.result = 0;
       return sync_data(operation);
     case rt::DiskOperation::Kind::kWriteAndSync:
-      write_all(operation);
-      if (operation.result) sync_data(operation);
+      return write_and_sync(operation);
   }
 }
 

@@ -62,6 +62,7 @@ rt::Task<Result<void>> Journal::open() {
   if (!file && file.error().code == rt::IoErrorCode::kNotFound) co_return Result<void>();
   if (!file) co_return io_error("open", path(), file.error());
   file_ = std::move(*file);
+  loop_->disk().write_directly(file_);
   std::string damage;
   for (const std::uint64_t position : {std::uint64_t{0}, kJournalHeaderSpacing}) {
     base::ByteBuffer buffer(kJournalHeaderBytes);
@@ -185,6 +186,7 @@ rt::Task<Result<void>> Journal::create_file() {
   auto file = co_await loop_->disk().open(path(), rt::OpenMode::kCreateTruncate);
   if (!file) co_return io_error("create", path(), file.error());
   file_ = std::move(*file);
+  loop_->disk().write_directly(file_);
   CO_TRY(co_await write_header(true));
   const auto listed = co_await loop_->disk().sync_directory(options_.directory);
   if (!listed) co_return io_error("sync", options_.directory, listed.error());
