@@ -23,8 +23,8 @@ def batches(path):
             file.seek(position)
             base_offset, length, _, magic, _, attributes = START.unpack(file.read(START.size))
             size = OFFSET_AND_LENGTH_BYTES + length
-            if position + size > end:
-                return
+            if position + size > end or (length == 0 and magic == 0):
+                return  # Behind the last one a log that grows has zeros.
             if magic != MAGIC or size < START.size or attributes & 7 >= len(CODECS):
                 raise ValueError(f"{path} has no batch at byte {position}")
             yield Batch(position, base_offset, size, CODECS[attributes & 7])

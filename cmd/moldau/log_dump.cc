@@ -89,6 +89,26 @@ class LogDump {
     co_return well;
   }
 
+  // A log that is being written, or was preallocated, ends before its file does.
+  rt::Task<bool> only_zeros(rt::FileRef file, std::uint64_t from, std::uint64_t size) {
+    const std::uint64_t first = from;
+    while (from < size) {
+      base::ByteBuffer buffer;
+      const auto asked = static_cast<std::size_t>(std::min<std::uint64_t>(kReadBytes, size - from));
+      const auto count = co_await disk_->read_at(file, from, buffer.extend(asked));
+      if (!count || *count == 0) co_return false;
+      buffer.shrink(*count);
+      for (const std::byte byte : buffer.span()) {
+        if (byte != std::byte{0}) co_return false;
+      }
+      from += *count;
+    }
+    if (!options_->dump.json) {
+      std::cout << "  (zeros from position " << first << " to the end of the file)\n";
+    }
+    co_return true;
+  }
+
   // Batch after batch through a window of the file.
   rt::Task<bool> dump_log(std::string path, std::uint64_t size) {
     const auto file = co_await disk_->open(path, rt::OpenMode::kRead);
@@ -117,6 +137,7 @@ class LogDump {
       std::uint64_t taken = 0;
       for (;;) {
         const auto batch = batches.next();
+        if (!batch && co_await only_zeros(*file, position + taken, size)) co_return well;
         if (!batch) {
           print_error(
               fmt::format("{} at position {}: {}", path, position + taken, batch.error().message));
@@ -129,6 +150,7 @@ class LogDump {
       }
       const bool whole_file = position + *count >= size;
       if (taken == 0 && whole_file) {
+        if (co_await only_zeros(*file, position, size)) co_return well;
         print_error(fmt::format("{}: the last {} bytes, from position {}, are no whole batch", path,
                                 size - position, position));
         co_return false;

@@ -71,6 +71,7 @@ class CrashWorld {
     StorageOptions options;
     options.journal_bytes_max = std::size_t{1} << (20 + rng.below(2));
     options.store.space_ahead_from = rng.chance(1, 2) ? 2'000 : 20'000;
+    options.store.fill_bytes = rng.chance(1, 2) ? 1'000 : 20'000;
     options.store.recovery_point_bytes = rng.chance(1, 2) ? 30'000 : 64 << 20;
     options.store.in_place_bytes = rng.chance(1, 2) ? 4'000 : 100'000;
     options.store.checkpoint_bytes = 4'000 + rng.below(100'000);

@@ -34,7 +34,10 @@ struct LogStoreOptions {
   // journal.
   std::size_t in_place_bytes = std::size_t{96} << 10;
   // Size of a segment from which on blocks are reserved ahead of its end.
-  std::uint64_t space_ahead_from = std::uint64_t{4} << 20;
+  std::uint64_t space_ahead_from = std::uint64_t{1} << 20;
+  // Small appends write zeros into such blocks behind themselves, up to the next multiple of this;
+  // at most internal::kFillBytesMax.
+  std::uint64_t fill_bytes = std::uint64_t{32} << 10;
   // Appended bytes after which a producer snapshot is taken, so that recovery reads no more than
   // this.
   std::uint64_t checkpoint_bytes = std::uint64_t{16} << 20;

@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 need build kcat java
 home=$(tests/kafka/home.sh 2>"$LOGS/home.log" | tail -n 1) || {
-  cannot_run 8 "Apache Kafka's jars cannot be fetched"
+  cannot_run 9 "Apache Kafka's jars cannot be fetched"
   finish
 }
 timed_build release moldau

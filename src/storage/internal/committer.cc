@@ -166,7 +166,7 @@ void Committer::gather(Round& journaled, Round& written) {
   for (LogState* log : gathering_) {
     if (!admit(*log)) continue;
     if (!log->synced_writes()) {
-      add(written, *log);
+      add_small(written, *log);
     } else if (goes_in_place(*log, journaled)) {
       if (!log->is_metadata && journal_->ready()) store_->loop->mark("synced in place");
       in_place_.push_back(log);
@@ -176,7 +176,7 @@ void Committer::gather(Round& journaled, Round& written) {
       queue_.push_back(log);
     } else {
       journaled.journal_bytes += journal_cost(*log);
-      add(journaled, *log);
+      add_small(journaled, *log);
     }
   }
   gathering_.clear();
@@ -187,7 +187,7 @@ bool Committer::admit(LogState& log) {
   log.phase = CommitPhase::kIdle;
   if (log.failed() || !log.has_unwritten()) return false;
   if (!log.gate.try_enter()) return false;  // resume() brings it back.
-  if (files_open(log)) {
+  if (files_open(log) && !has_filled_rolled(log)) {
     log.phase = CommitPhase::kBusy;
     return true;
   }
@@ -253,14 +253,25 @@ void Committer::add(Round& round, LogState& log) {
   round.logs.push_back(commit);
 }
 
+// For appends of a few pages.
+void Committer::add_small(Round& round, LogState& log) {
+  add(round, log);
+  SegmentWrite& last = round.writes.back();
+  const base::Bytes zeros = fill_behind(log, *last.segment, last.position + last.bytes);
+  if (zeros.empty()) return;
+  last.fill_bytes = zeros.size();
+  round.slices.push_back(zeros);
+}
+
 // --- Committing -------------------------------------------------------------------------------
 
 rt::Task<> Committer::write_segments(Round& round, WriteKind kind) {
   round.writing.clear();
   for (const SegmentWrite& write : round.writes) {
     store_->open_files.touch(*write.segment);
+    const std::size_t count = write.slice_count + (write.fill_bytes > 0 ? 1 : 0);
     const auto slices =
-        std::span<const base::Bytes>(round.slices).subspan(write.first_slice, write.slice_count);
+        std::span<const base::Bytes>(round.slices).subspan(write.first_slice, count);
     if (kind == WriteKind::kSynced) {
       round.writing.add_synced_write(write.file, write.position, slices);
     } else {
@@ -291,6 +302,7 @@ void Committer::note_written(Round& round, std::size_t index, WriteKind kind) {
   }
   if (log.failed()) return;
   write.segment->written = write.position + write.bytes;
+  if (write.fill_bytes > 0) write.segment->filled = write.segment->written + write.fill_bytes;
   log.written_end = write.end_offset;
   if (kind == WriteKind::kSynced) note_synced(log, write.segment, write.segment->written);
   reserve_ahead(log, write.segment);

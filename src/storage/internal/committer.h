@@ -33,6 +33,7 @@ struct SegmentWrite {
   std::size_t bytes = 0;
   std::size_t first_slice = 0;
   std::size_t slice_count = 0;
+  std::size_t fill_bytes = 0;  // zeros behind them, one slice more, for the segment only
   base::Offset base_offset{0};
   base::Offset end_offset{0};
 };
@@ -109,7 +110,8 @@ class Committer final : public JournalParticipant {
   [[nodiscard]] static std::size_t journal_cost(const LogState& log);
   [[nodiscard]] bool admit(LogState& log);
   [[nodiscard]] bool goes_in_place(const LogState& log, const Round& journaled) const;
-  void add(Round& round, LogState& log);
+  static void add(Round& round, LogState& log);
+  static void add_small(Round& round, LogState& log);
   [[nodiscard]] rt::Task<> open_files(LogState& log);
 
   [[nodiscard]] rt::Task<> commit_journaled(Round& round);

@@ -147,6 +147,7 @@ rt::Task<Result<void>> truncate_files(LogState& log, base::Offset offset) {
     segment->written = position;
     segment->synced = position;
     segment->reserved = 0;
+    segment->filled = 0;
     segment->largest_known = false;
     if (position == 0) segment->first_timestamp.reset();
   }

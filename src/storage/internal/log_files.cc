@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "storage/internal/file_names.h"
+#include "storage/internal/space_ahead.h"
 #include "storage/internal/store_state.h"
 #include "storage/internal/text.h"
 
@@ -101,6 +102,7 @@ bool files_open(const LogState& log) {
 
 rt::Task<Result<void>> open_for_append(LogState& log) {
   if (!log.directory_exists) CO_TRY(co_await create_directory(log));
+  CO_TRY(co_await cut_filled_rolled(log));
   const auto segments = log.segments;  // The list may grow while a file is opened.
   for (const SegmentRef& segment : segments) {
     if (segment->written == segment->size) continue;

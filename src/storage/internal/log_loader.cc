@@ -485,12 +485,26 @@ Result<void> LogLoader::check_not_durable(std::size_t index, const ScanEnd& end)
   return error(ErrorCode::kCorruptMessage, std::move(text));
 }
 
+// Whether the segment ends with nothing but zeros that an append wrote behind itself.
+rt::Task<Result<bool>> LogLoader::is_fill(SegmentRef segment, std::uint64_t from) {
+  if (log_->is_metadata || from < log_->store->options.space_ahead_from) co_return false;
+  if (segment->size - from > kFillBytesMax) co_return false;
+  const auto file = CO_TRY(co_await open_segment(*log_, segment));
+  const auto size = static_cast<std::size_t>(segment->size - from);
+  base::ByteBuffer buffer(size);
+  const auto count = co_await disk_of(*log_).read_at(file, from, buffer.extend(size));
+  if (!count) co_return io_error("read", file->path(), count.error());
+  buffer.shrink(*count);
+  co_return std::ranges::count(buffer.span(), std::byte{0}) == std::ssize(buffer.span());
+}
+
 rt::Task<Result<void>> LogLoader::cut(std::size_t index, ScanEnd end) {
   LogState& log = *log_;
   const SegmentRef segment = log.segments[index];
   const std::string path = log.file_path(segment->base_offset, kLogSuffix);
   CO_TRY(check_not_durable(index, end));
-  torn_bytes_ += segment->size - end.position;
+  const bool torn = !CO_TRY(co_await is_fill(segment, end.position));
+  if (torn) torn_bytes_ += segment->size - end.position;
   if (planted(PlantedBug::kTailNotCut)) co_return co_await drop_segments_from(index + 1);
   const auto file = CO_TRY(co_await open_segment(log, segment));
   const auto truncated = co_await disk_of(log).truncate(file, end.position);

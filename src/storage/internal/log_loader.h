@@ -52,6 +52,7 @@ class LogLoader final : private BatchVisitor {
                                                               base::Offset start);
   [[nodiscard]] rt::Task<Result<bool>> walk_segment(std::size_t index, base::Offset start);
   [[nodiscard]] Result<void> check_not_durable(std::size_t index, const ScanEnd& end) const;
+  [[nodiscard]] rt::Task<Result<bool>> is_fill(SegmentRef segment, std::uint64_t from);
   [[nodiscard]] rt::Task<Result<void>> cut(std::size_t index, ScanEnd end);
   [[nodiscard]] rt::Task<Result<void>> drop_segments_from(std::size_t index);
   [[nodiscard]] rt::Task<Result<void>> remove_segment(std::size_t index);

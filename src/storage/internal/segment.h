@@ -33,6 +33,7 @@ struct Segment {
   std::uint64_t written_back = 0;         // upto where the kernel was told to begin
   std::optional<std::uint64_t> windowed;  // upto where the PageWindow took it over
   std::uint64_t reserved = 0;             // upto where it has blocks, when that is beyond `written`
+  std::uint64_t filled = 0;               // upto where the file has zeros behind `written`
   bool reserving = false;                 // a task reserves more
   bool reserve_refused = false;           // it does not try again
   bool exists = false;                    // there is a file

@@ -1,6 +1,8 @@
 #include "storage/internal/space_ahead.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 
 #include "base/result.h"
 #include "storage/internal/log_files.h"
@@ -11,6 +13,8 @@ namespace moldau::storage::internal {
 namespace {
 
 constexpr std::uint64_t kFraction = 4;
+
+constexpr std::array<std::byte, kFillBytesMax> kZeros{};
 
 rt::Task<> reserve(LogState& log, SegmentRef segment, rt::FileRef file, std::uint64_t from,
                    std::uint64_t upto) {
@@ -34,7 +38,7 @@ void reserve_ahead(LogState& log, const SegmentRef& segment) {
   if (segment->written < least || segment->reserving || segment->reserve_refused) return;
   if (log.is_metadata || segment->file == nullptr || log.committer->disk_full()) return;
   const std::uint64_t ahead =
-      std::clamp(segment->written / kFraction, least / kFraction, kSpaceAheadBytesMax);
+      std::clamp(segment->written / kFraction, least, std::max(least, kSpaceAheadBytesMax));
   const auto segment_bytes = static_cast<std::uint64_t>(log.options->segment_bytes);
   const std::uint64_t upto = std::min(segment->written + ahead, segment_bytes);
   const std::uint64_t from = std::max(segment->reserved, segment->written);
@@ -49,14 +53,47 @@ void expect_space_ahead(const LogState& log, Segment& segment) {
   }
 }
 
+base::Bytes fill_behind(const LogState& log, const Segment& segment, std::uint64_t end) {
+  const std::uint64_t unit = std::min(log.store->options.fill_bytes, kFillBytesMax);
+  const std::uint64_t upto = (end + unit - 1) / unit * unit;
+  if (end <= segment.filled || upto > segment.reserved) return {};
+  if (&segment != log.segments.back().get()) return {};
+  return base::Bytes(kZeros).first(static_cast<std::size_t>(upto - end));
+}
+
+namespace {
+
+bool is_filled(const Segment& segment) { return segment.filled > segment.written; }
+
+}  // namespace
+
+bool has_filled_rolled(const LogState& log) {
+  return std::ranges::any_of(
+      log.rolled, [](const RolledSegment& rolled) { return is_filled(*rolled.segment); });
+}
+
+rt::Task<Result<void>> cut_filled_rolled(LogState& log) {
+  const auto rolled = log.rolled;  // The list may change meanwhile.
+  for (const RolledSegment& one : rolled) {
+    if (is_filled(*one.segment)) CO_TRY(co_await give_space_back(log, one.segment));
+  }
+  co_return Result<void>();
+}
+
 rt::Task<Result<void>> give_space_back(LogState& log, SegmentRef segment) {
   while (segment->reserving) co_await log.changed.wait();
-  if (segment->reserved <= segment->written) co_return Result<void>();
+  if (segment->reserved <= segment->written && !is_filled(*segment)) co_return Result<void>();
   const auto file = CO_TRY(co_await open_segment(log, segment));
   // To the size that it has: that frees the blocks behind it.
   const auto cut = co_await log.store->loop->disk().truncate(file, segment->written);
   if (!cut) co_return io_error("truncate", file->path(), cut.error());
   segment->reserved = 0;
+  if (!is_filled(*segment)) co_return Result<void>();
+  const auto synced = co_await log.store->loop->disk().sync(file);
+  log.sync_failed = log.sync_failed || !synced;
+  if (!synced) co_return io_error("sync", file->path(), synced.error());
+  segment->filled = 0;
+  log.store->loop->mark("zeros behind a segment cut");
   co_return Result<void>();
 }
 

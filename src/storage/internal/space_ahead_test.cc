@@ -20,6 +20,13 @@ StorageOptions from_size(std::uint64_t bytes) {
   return options;
 }
 
+// Appends are journaled, and write zeros behind themselves.
+StorageOptions filling() {
+  StorageOptions options;
+  options.store.space_ahead_from = 50'000;
+  return options;
+}
+
 std::uint64_t size_on_disk(World& world, const std::string& name) {
   const auto info =
       world.run(0, world.node->disk().info(std::string(kPath) + "/t-0/" + name + ".log"));
@@ -113,6 +120,76 @@ TEST(SpaceAhead, AFullDiskRefusesItAndNothingElse) {
   append(world, *log, 2);
   EXPECT_EQ(log->failure(), nullptr);
   EXPECT_EQ(world.read_all(*log).size(), 4U);
+}
+
+constexpr const char* kFirst = "00000000000000000000";
+
+TEST(SpaceAhead, SmallAppendsWriteZerosBehindThemselvesUntilACleanStop) {
+  World world(6, filling());
+  world.start();
+  Log* log = world.open("t");
+  append(world, *log, 4);
+  EXPECT_EQ(size_on_disk(world, kFirst), log->size_bytes()) << "a small log gets none";
+  append(world, *log, 17);
+  EXPECT_GT(size_on_disk(world, kFirst), log->size_bytes());
+  EXPECT_EQ(size_on_disk(world, kFirst) % filling().store.fill_bytes, 0U);
+  EXPECT_EQ(world.read_all(*log).size(), 21U);
+  const std::uint64_t bytes = log->size_bytes();
+  ASSERT_TRUE(world.stop().has_value());
+  EXPECT_EQ(size_on_disk(world, kFirst), bytes);
+  world.crash(sim::CrashKind::kPower);
+  world.start();
+  EXPECT_EQ(size_on_disk(world, kFirst), bytes) << "the cut is durable";
+}
+
+TEST(SpaceAhead, ZerosBehindAKilledLogAreNoTornTail) {
+  World world(7, filling());
+  world.start();
+  Log* log = world.open("t");
+  append(world, *log, 21);
+  const std::uint64_t bytes = log->size_bytes();
+  ASSERT_GT(size_on_disk(world, kFirst), bytes);
+  world.crash(sim::CrashKind::kProcess);
+  world.start();
+  log = world.open("t");
+  EXPECT_EQ(world.read_all(*log).size(), 21U);
+  EXPECT_EQ(size_on_disk(world, kFirst), bytes);
+  EXPECT_EQ(world.marks("torn tail cut"), 0U);
+}
+
+// Else a recovery that meets zeros in a segment would give up what lies in the next.
+TEST(SpaceAhead, TheNextSegmentIsMadeOnlyWhenTheZerosAreGone) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    World world(seed, filling());
+    world.start();
+    Log* log = world.open("t", 0, {.segment_bytes = 400'000});
+    append(world, *log, 10);
+    append(world, *log, 11);
+    ASSERT_GT(size_on_disk(world, kFirst), log->size_bytes());
+    const std::uint64_t first = log->size_bytes();
+    world.node->disk_faults().odd_path = std::string(kPath) + "/t-0/" + kFirst + ".log";
+    world.node->disk_faults().odd_sync_lag = 500ms;
+    ASSERT_TRUE(log->roll().has_value());
+    ASSERT_TRUE(world.append(*log, {.value_bytes = 100}).has_value());
+    ASSERT_TRUE(world.durable(*log).has_value());
+    world.crash(seed % 2 == 0 ? sim::CrashKind::kPower : sim::CrashKind::kProcess);
+    world.start();
+    EXPECT_EQ(size_on_disk(world, kFirst), first);
+    log = world.open("t", 0, {.segment_bytes = 400'000});
+    EXPECT_EQ(world.read_all(*log).size(), 22U);
+  }
+}
+
+TEST(SpaceAhead, ATruncatedLogHasNoZerosBehindIt) {
+  World world(8, filling());
+  world.start();
+  Log* log = world.open("t");
+  append(world, *log, 21);
+  ASSERT_TRUE(world.run(0, log->truncate_to(base::Offset(19))).has_value());
+  EXPECT_EQ(size_on_disk(world, kFirst), log->size_bytes());
+  append(world, *log, 3);
+  EXPECT_EQ(world.read_all(*log).size(), 22U);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import dump  # noqa: E402
 import segments  # noqa: E402
 from journal import Journal  # noqa: E402
-from place import METADATA, Failure, Place  # noqa: E402
+from place import METADATA, TOPIC, Failure, Place  # noqa: E402
 
 SNAPSHOT_TOPICS = 50
 JOURNAL_SECONDS_MAX = 20
@@ -136,6 +136,35 @@ def killed_again_and_again(place):
     place.stop()
 
 
+def end_of_batches(place):
+    last = last_batches(place, 1)[0][0]
+    return last.position + last.size
+
+
+def killed_with_zeros(place):
+    """A log that grew by small appends has zeros behind it when we are killed; Kafka, and we, cut
+    them off and lose nothing, and a clean stop leaves none."""
+    place.start("moldau")
+    place.create(TOPIC, f"segment.bytes={16 << 20}")
+    write_to_journal(place)
+    for next_one in ("kafka", "moldau"):
+        place.write(250_000, "-X", "batch.size=16000", "-X", "linger.ms=1")
+        place.kill()
+        end = end_of_batches(place)
+        if place.segment().stat().st_size <= end:
+            raise Failure(f"nothing lies behind the log's {end} bytes")
+        place.start(next_one)
+        place.check(f"{next_one} on zeros")
+        place.write(100)
+        place.stop(expected=(0, 143))
+        place.start("moldau")
+        place.check("moldau after it")
+    place.write(50_000, "-X", "batch.size=16000", "-X", "linger.ms=1")
+    place.stop()
+    if place.segment().stat().st_size != end_of_batches(place):
+        raise Failure("a clean stop left something behind the log")
+
+
 def quorum_state(place, version):
     place.start("moldau")
     place.write(10)
@@ -184,6 +213,7 @@ CASES = [
      lambda p: killed_then(p, lambda q: q.stop((0, 143)), part=0)),
     ("killed, then Kafka killed", False, lambda p: killed_then(p, Place.kill, part=0.5)),
     ("killed again and again", False, killed_again_and_again),
+    ("killed with zeros behind the log", False, killed_with_zeros),
     ("static quorum: quorum-state 0", True, lambda p: quorum_state(p, 0)),
     ("dynamic quorum: quorum-state 1", False, lambda p: quorum_state(p, 1)),
     ("Kafka's dump tool", False, dump.each_kind_of_file),
