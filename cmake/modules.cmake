@@ -23,10 +23,20 @@ function(link_modules target scope)
   endforeach()
 endfunction()
 
+# use_pch(<target> [std_pch|test_pch]): headers that are compiled once for all.
 function(use_pch target)
   if(MOLDAU_PCH)
-    target_precompile_headers(${target} REUSE_FROM std_pch)
+    set(choices std_pch ${ARGN})
+    list(GET choices -1 pch)
+    target_precompile_headers(${target} REUSE_FROM ${pch})
   endif()
+endfunction()
+
+function(add_pch name)
+  add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/${name}.h)
+  # ccache cannot reuse a precompiled header that carries a time stamp.
+  target_compile_options(${name} PRIVATE ${ARGN} "SHELL:-Xclang -fno-pch-timestamp")
 endfunction()
 
 # add_test_binary(<name> TIER <tier> SOURCES files... [DEPS modules...] [LIBS libs...]
@@ -37,12 +47,14 @@ function(add_test_binary name)
   link_modules(${name} PRIVATE ${arg_DEPS})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} dep::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
-  use_pch(${name})
   # A test's own code runs once: optimising it costs more than it gains. What it tests is compiled
   # as the preset says. The simulator's tests run for long, with code of both. (A precompiled
   # header fits one level of optimisation only.)
-  if(NOT arg_TIER STREQUAL sim AND NOT MOLDAU_PCH)
+  if(arg_TIER STREQUAL sim)
+    use_pch(${name})
+  else()
     target_compile_options(${name} PRIVATE -O0)
+    use_pch(${name} test_pch)
   endif()
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_TIER})
@@ -137,15 +149,15 @@ function(write_test_list)
 endfunction()
 
 if(MOLDAU_PCH)
-  add_library(std_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/std_pch.cc)
-  target_precompile_headers(std_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/std_pch.h)
-  # ccache cannot reuse a precompiled header that carries a time stamp.
-  target_compile_options(std_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  add_pch(std_pch)
+  add_pch(test_pch -O0)
+  target_link_libraries(test_pch PRIVATE dep::gtest_main)
 endif()
 
 # add_program(<name> DEPS modules... [LIBS libs...] [TEST_SOURCES files...])   A binary from every
 # *.cc of its folder, put into the root of the build folder; <name>_test from its *_test.cc and
-# TEST_SOURCES with the other sources but main.cc.
+# TEST_SOURCES. Both link <name>_commands, the other sources but main.cc. These are compiled a few
+# at a time: the command line parser, a header, costs more than all that is in them.
 function(add_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;LIBS;TEST_SOURCES")
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
@@ -154,16 +166,20 @@ function(add_program name)
   if(NOT sources)
     return()
   endif()
-  add_executable(${name} ${sources})
-  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
-  set_property(SOURCE version.cc APPEND PROPERTY COMPILE_DEFINITIONS
-               MOLDAU_VERSION="${PROJECT_VERSION}")
-  link_modules(${name} PRIVATE ${arg_DEPS})
-  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  add_library(${name}_commands STATIC ${sources})
+  set_target_properties(${name}_commands PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  target_include_directories(${name}_commands PUBLIC ${PROJECT_SOURCE_DIR}/src
+                             ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name}_commands PRIVATE MOLDAU_VERSION="${PROJECT_VERSION}")
+  link_modules(${name}_commands PUBLIC ${arg_DEPS})
+  target_link_libraries(${name}_commands PUBLIC ${arg_LIBS})
+  use_pch(${name}_commands)
+  add_executable(${name} main.cc)
+  target_link_libraries(${name} PRIVATE ${name}_commands)
   use_pch(${name})
   if(tests)
-    list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
-    add_test_binary(${name}_test TIER unit SOURCES ${tests} ${sources} ${arg_TEST_SOURCES}
-                    DEPS ${arg_DEPS} LIBS ${arg_LIBS})
+    add_test_binary(${name}_test TIER unit SOURCES ${tests} ${arg_TEST_SOURCES}
+                    LIBS ${name}_commands)
   endif()
 endfunction()

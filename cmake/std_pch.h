@@ -1,5 +1,5 @@
-// Standard headers that most files use, precompiled in the dev and sanitizer presets only: the
-// release preset does without, so that a missing include is found.
+// Standard headers that most files use, precompiled. The check that each public header compiles by
+// itself does without, so that a missing include is found.
 #pragma once
 
 #include <algorithm>

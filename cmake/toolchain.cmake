@@ -6,7 +6,7 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERS
                       "Use a preset (cmake --preset dev) after tools/setup.sh.")
 endif()
 
-option(MOLDAU_PCH "Precompile the standard library headers" OFF)
+option(MOLDAU_PCH "Precompile the standard library headers" ON)
 option(MOLDAU_FUZZ "Build libFuzzer targets (needs MOLDAU_SANITIZE)" OFF)
 set(MOLDAU_SANITIZE "" CACHE STRING "Value of -fsanitize=, empty for none")
 

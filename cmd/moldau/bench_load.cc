@@ -14,7 +14,7 @@ namespace {
 // Records sent in one go before others on the loop have their turn.
 constexpr std::uint64_t kBurst = 256;
 constexpr auto kTick = std::chrono::milliseconds(1);
-constexpr auto kPollTime = std::chrono::milliseconds(200);
+constexpr auto kLoadPollTime = std::chrono::milliseconds(200);
 constexpr auto kDrainTime = std::chrono::seconds(10);
 
 // What a value of an end-to-end load begins with; nobody else's records look like it.
@@ -181,7 +181,7 @@ rt::Task<LoadResult> consume_load(client::Cluster& cluster, LoadOptions options,
     well = co_await consumer.assign(options.topic, std::move(partitions), {});
   }
   while (well && !consumer.reached_ends() && !over(options, result.records, loop.now() - start)) {
-    auto batch = co_await consumer.poll(loop.now() + kPollTime);
+    auto batch = co_await consumer.poll(loop.now() + kLoadPollTime);
     if (!batch) {
       well = std::unexpected(batch.error());
     } else if (*batch) {
@@ -225,7 +225,7 @@ struct Reading {
 rt::Task<> read_stamps(Reading& reading, Progress& progress) {
   rt::Loop& loop = reading.cluster.loop();
   for (;;) {
-    auto batch = co_await reading.consumer.poll(loop.now() + kPollTime);
+    auto batch = co_await reading.consumer.poll(loop.now() + kLoadPollTime);
     if (!batch) {
       if (batch.error().kind != client::ClientErrorKind::kStopped) {
         reading.error = batch.error().message;
