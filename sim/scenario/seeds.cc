@@ -5,7 +5,7 @@
 namespace moldau::sim {
 namespace {
 
-constexpr std::array<std::string_view, 14> kRequiredMarks = {
+constexpr std::array<std::string_view, 15> kRequiredMarks = {
     "journal replayed",
     "journal filled a gap",
     "journal discarded",
@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 14> kRequiredMarks = {
     "crash during topic deletion",
     "directory set aside",
     "log start moved",
+    "zeros behind a segment cut",
     "crash during the first start",
     "metadata log truncated",
 };

@@ -173,8 +173,8 @@ class Disk {
   // cache, of the others the writing back begins. Changes nothing but speed and memory.
   [[nodiscard]] virtual Task<> forget(FileRef file, std::uint64_t position, std::uint64_t length);
   // A hint that the file is written in order by write_and_sync(), and hardly read: these go past
-  // the page cache from now on, where the file system can. The block of kDirectBlockBytes in which
-  // one ends may become zeros behind it.
+  // the page cache from now on, where the file system can, and make durable what they write,
+  // nothing else. The block of kDirectBlockBytes in which one ends may become zeros behind it.
   virtual void write_directly(const FileRef& file);
 
   [[nodiscard]] virtual Task<IoResult<FileInfo>> info(std::string path) = 0;

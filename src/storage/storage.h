@@ -9,7 +9,8 @@
 //      journal is ready (and whenever it cannot take more) commits sync in place.
 //   5. raise_quorum_epoch() is awaited before a higher epoch is made durable in quorum-state.
 //   6. close(): flushes and closes all logs, writes the checkpoints, seals the journals and leaves
-//      the clean-shutdown marker. What could not be written leaves no marker.
+//      the clean-shutdown marker. What could not be written leaves no marker, nor what was not
+//      recovered after an unclean stop.
 // Made and closed on the node's first loop; stores() are each used on their own.
 #pragma once
 

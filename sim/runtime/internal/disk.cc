@@ -211,7 +211,12 @@ void SimDisk::perform_sync(rt::DiskOperation& operation, const SimFile& file,
     operation.sync_failed = true;
     return;
   }
-  file.inode().content.make_durable(version);
+  if (operation.kind == Kind::kWriteAndSync && file.direct()) {
+    const std::uint64_t end = operation.position + gather(operation).size();
+    file.inode().content.make_durable(version, operation.position, end);
+  } else {
+    file.inode().content.make_durable(version);
+  }
 }
 
 void SimDisk::abandon(rt::DiskOperation& operation) {

@@ -99,6 +99,36 @@ void FileContent::make_durable(std::uint64_t version) {
   changes_.erase(changes_.begin(), change);
 }
 
+void FileContent::make_durable(std::uint64_t version, std::uint64_t from, std::uint64_t upto) {
+  const auto covered = [&](const Change& change) { return change.version <= version; };
+  const auto sets_size = [&](const Change& change) { return covered(change) && change.resize; };
+  if (std::ranges::any_of(changes_, sets_size)) return make_durable(version);
+  std::vector<Change> left;
+  for (Change& change : changes_) {
+    const std::uint64_t end = change.position + change.bytes.size();
+    const std::uint64_t first = std::max(change.position, from);
+    const std::uint64_t last = std::min(end, upto);
+    if (!covered(change) || first >= last) {
+      left.push_back(std::move(change));
+      continue;
+    }
+    const base::Bytes bytes = change.bytes;
+    const auto keep = [&](std::uint64_t begin, std::uint64_t behind) {
+      if (begin >= behind) return;
+      const base::Bytes part = bytes.subspan(begin - change.position, behind - begin);
+      left.push_back({.version = change.version,
+                      .resize = false,
+                      .position = begin,
+                      .bytes = {part.begin(), part.end()},
+                      .size_after = change.size_after});
+    };
+    keep(change.position, first);
+    durable_.write(first, bytes.subspan(first - change.position, last - first));
+    keep(last, end);
+  }
+  changes_ = std::move(left);
+}
+
 void FileContent::fail_sync(std::uint64_t version, base::Rng& rng) {
   std::erase_if(changes_, [&](const Change& change) {
     return change.version <= version && !change.resize && rng.chance(1, 2);

@@ -30,6 +30,8 @@ class FileContent {
   // Number of the last change; what a sync that begins now covers.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   void make_durable(std::uint64_t version);
+  // Of the bytes in [from, upto) only; all of it when the size was set since the last sync.
+  void make_durable(std::uint64_t version, std::uint64_t from, std::uint64_t upto);
   // What a failed sync does: some changes up to `version` will never reach the disk although the
   // page cache goes on showing them.
   void fail_sync(std::uint64_t version, base::Rng& rng);

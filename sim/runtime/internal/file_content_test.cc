@@ -46,6 +46,26 @@ TEST(FileContent, SyncedBytesSurviveEveryPowerLoss) {
   }
 }
 
+TEST(FileContent, ASyncOfARangeCoversNothingElse) {
+  bool lost = false;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    base::Rng rng(seed);
+    FileContent file;
+    file.write(0, filled(3 * kSector, 'a'));
+    file.make_durable(file.version());
+    file.write(0, filled(3 * kSector, 'b'));
+    file.write(kSector + 10, filled(20, 'c'));
+    file.make_durable(file.version(), kSector, 2 * kSector);
+    file.lose_power(rng, kSector);
+    const std::string text = text_of(file);
+    EXPECT_EQ(text.substr(kSector, kSector),
+              std::string(10, 'b') + std::string(20, 'c') + std::string(kSector - 30, 'b'));
+    lost |= text[0] == 'a' && text[2 * kSector] == 'a';
+  }
+  EXPECT_TRUE(lost);
+}
+
 TEST(FileContent, SyncCoversOnlyWhatWasWrittenBeforeItBegan) {
   bool lost = false;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {

@@ -61,6 +61,8 @@ bool refuses_direct_writes(int code) {
 }  // namespace
 
 std::unique_ptr<DirectWriter> DirectWriter::open(const std::string& path, int cached) {
+  // In larger pages of the page cache our blocks would have neighbours that are written through it.
+  if (static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) > kBlock) return nullptr;
   Descriptor direct(::open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
   struct stat mine{};
   struct stat theirs{};
@@ -140,7 +142,7 @@ bool DirectWriter::write(rt::DiskOperation& operation) {
   const std::size_t bytes = bytes_of(operation);
   std::uint64_t position = operation.position / kBlock * kBlock;
   std::size_t filled = static_cast<std::size_t>(operation.position - position);
-  if (!reserve(round_up(filled + bytes, kBlock))) return false;
+  if (!reserve(round_up(std::max<std::size_t>(filled + bytes, 1), kBlock))) return false;
   bool ok = load_block(position, filled);
   const std::uint64_t begin = position;
   Rest rest(operation.slices);

@@ -30,8 +30,8 @@ class DirectWriter {
   DirectWriter(const DirectWriter&) = delete;
   DirectWriter& operator=(const DirectWriter&) = delete;
 
-  // The write and its sync. False, and nothing is done, when the file system refuses direct writes
-  // after all.
+  // The write and its sync. False when the file system refuses direct writes after all: it is to be
+  // done another way.
   [[nodiscard]] bool write(rt::DiskOperation& operation);
 
  private:

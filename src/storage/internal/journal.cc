@@ -62,7 +62,6 @@ rt::Task<Result<void>> Journal::open() {
   if (!file && file.error().code == rt::IoErrorCode::kNotFound) co_return Result<void>();
   if (!file) co_return io_error("open", path(), file.error());
   file_ = std::move(*file);
-  loop_->disk().write_directly(file_);
   std::string damage;
   for (const std::uint64_t position : {std::uint64_t{0}, kJournalHeaderSpacing}) {
     base::ByteBuffer buffer(kJournalHeaderBytes);
@@ -80,6 +79,8 @@ rt::Task<Result<void>> Journal::open() {
     header_.region_bytes =
         std::clamp<std::uint32_t>(found_->region_bytes, kRegionBytesMin, std::uint32_t{1} << 30);
   }
+  // Of our own regions no two share a block.
+  if (header_.region_bytes % rt::kDirectBlockBytes == 0) loop_->disk().write_directly(file_);
   const auto size = co_await loop_->disk().size(file_);
   if (!size) co_return io_error("look at", path(), size.error());
   slot_count_ = *size <= kJournalSlotsStart
@@ -132,7 +133,7 @@ rt::Task<Result<void>> Journal::discard(JournalEvidence evidence) {
   for (std::size_t slot = 0; slot < slot_count_; ++slot) free_slots_.push_back(slot);
   become_writer(evidence);
   if (file_ == nullptr) co_return Result<void>();
-  co_return co_await write_header(true);
+  co_return co_await write_header();
 }
 
 rt::Task<Result<void>> Journal::adopt(JournalEvidence evidence, AdoptedRegions adopted) {
@@ -153,10 +154,10 @@ rt::Task<Result<void>> Journal::adopt(JournalEvidence evidence, AdoptedRegions a
   touched_ = std::move(adopted.touched);
   has_content_ = true;
   become_writer(evidence);
-  co_return co_await write_header(true);
+  co_return co_await write_header();
 }
 
-rt::Task<Result<void>> Journal::write_header(bool sync) {
+rt::Task<Result<void>> Journal::write_header() {
   auto guard = co_await header_mutex_.lock();
   if (file_ == nullptr || gone_) co_return Result<void>();
   ++header_.counter;
@@ -164,7 +165,6 @@ rt::Task<Result<void>> Journal::write_header(bool sync) {
   const std::uint64_t position = header_.counter % 2 == 0 ? 0 : kJournalHeaderSpacing;
   const auto written = co_await loop_->disk().write_at(file_, position, bytes.span());
   if (!written) co_return io_error("write", path(), written.error());
-  if (!sync) co_return Result<void>();
   const auto synced = co_await loop_->disk().sync(file_);
   if (!synced) co_return io_error("sync", path(), synced.error());
   co_return Result<void>();
@@ -187,7 +187,7 @@ rt::Task<Result<void>> Journal::create_file() {
   if (!file) co_return io_error("create", path(), file.error());
   file_ = std::move(*file);
   loop_->disk().write_directly(file_);
-  CO_TRY(co_await write_header(true));
+  CO_TRY(co_await write_header());
   const auto listed = co_await loop_->disk().sync_directory(options_.directory);
   if (!listed) co_return io_error("sync", options_.directory, listed.error());
   co_return Result<void>();
@@ -235,7 +235,7 @@ rt::Task<> Journal::drain_and_seal() {
   while (!scope_.stop_requested() && !failed_) {
     if (co_await drain()) {
       header_.sealed = true;
-      const auto written = co_await write_header(true);
+      const auto written = co_await write_header();
       if (!written) fail(written.error());
       if (written) has_content_ = false;
       break;
@@ -419,12 +419,16 @@ rt::Task<bool> Journal::free_oldest_region() {
   if (!co_await flush_participants(region)) co_return false;
   ASSERT(live_.front().number == region);
   loop_->mark("journal region recycled");
-  free_slots_.push_back(live_.front().slot);
-  live_.pop_front();
   header_.first_live_region = region + 1;
-  // Not synced: a replay of what is free again does no harm, it only takes longer.
-  const auto written = co_await write_header(false);
-  if (!written) fail(written.error());
+  // Durable before the slot is written to: a replay that began in a region half of which is
+  // overwritten would miss the notes in that half.
+  const auto written = co_await write_header();
+  if (written) {
+    free_slots_.push_back(live_.front().slot);
+    live_.pop_front();
+  } else {
+    fail(written.error());
+  }
   update_ready();
   space_changed_.notify_all();
   co_return written.has_value();
@@ -540,7 +544,7 @@ rt::Task<> Journal::retire() {
 rt::Task<Result<void>> Journal::raise_quorum_epoch(base::LeaderEpoch epoch) {
   if (epoch <= header_.quorum_epoch) co_return Result<void>();
   header_.quorum_epoch = epoch;
-  auto written = co_await write_header(true);
+  auto written = co_await write_header();
   if (!written) fail(written.error());
   co_return written;
 }
@@ -556,7 +560,7 @@ rt::Task<Result<void>> Journal::seal(bool clean) {
   } else if (clean) {
     header_.sealed = true;
     gone_ = false;
-    outcome = file_ == nullptr ? co_await create_file() : co_await write_header(true);
+    outcome = file_ == nullptr ? co_await create_file() : co_await write_header();
   }
   co_await scope_.stop_and_join();
   co_await freeing_->stop_and_join();

@@ -147,7 +147,7 @@ class Journal {
   };
 
   [[nodiscard]] std::string path() const;
-  [[nodiscard]] rt::Task<Result<void>> write_header(bool sync);
+  [[nodiscard]] rt::Task<Result<void>> write_header();
   [[nodiscard]] rt::Task<Result<void>> create_file();
   [[nodiscard]] rt::Task<Result<void>> prepare_slot();
   [[nodiscard]] rt::Task<> prepare();

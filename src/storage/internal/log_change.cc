@@ -227,6 +227,7 @@ rt::Task<Result<void>> retire_segments(LogState& log, base::Offset upto) {
   // The name of the first one that stays tells where the log begins, and where it ends when it has
   // no record.
   if (const SegmentRef kept = log.segment_for(upto); !kept->exists) {
+    CO_TRY(co_await cut_filled_rolled(log));
     CO_TRY(co_await open_segment(log, kept));
     CO_TRY(co_await sync_log(log));
   }

@@ -487,7 +487,7 @@ Result<void> LogLoader::check_not_durable(std::size_t index, const ScanEnd& end)
 
 // Whether the segment ends with nothing but zeros that an append wrote behind itself.
 rt::Task<Result<bool>> LogLoader::is_fill(SegmentRef segment, std::uint64_t from) {
-  if (log_->is_metadata || from < log_->store->options.space_ahead_from) co_return false;
+  if (log_->is_metadata || from < space_ahead_from(*log_)) co_return false;
   if (segment->size - from > kFillBytesMax) co_return false;
   const auto file = CO_TRY(co_await open_segment(*log_, segment));
   const auto size = static_cast<std::size_t>(segment->size - from);
@@ -513,6 +513,7 @@ rt::Task<Result<void>> LogLoader::cut(std::size_t index, ScanEnd end) {
   if (!synced) co_return io_error("sync", path, synced.error());
   segment->size = end.position;
   segment->written = end.position;
+  segment->synced = std::min(segment->synced, end.position);
   co_return co_await drop_segments_from(index + 1);
 }
 

@@ -33,8 +33,13 @@ rt::Task<> reserve(LogState& log, SegmentRef segment, rt::FileRef file, std::uin
 
 }  // namespace
 
+std::uint64_t space_ahead_from(const LogState& log) {
+  const auto segment_bytes = static_cast<std::uint64_t>(log.options->segment_bytes);
+  return std::min(log.store->options.space_ahead_from, segment_bytes / kFraction);
+}
+
 void reserve_ahead(LogState& log, const SegmentRef& segment) {
-  const std::uint64_t least = log.store->options.space_ahead_from;
+  const std::uint64_t least = space_ahead_from(log);
   if (segment->written < least || segment->reserving || segment->reserve_refused) return;
   if (log.is_metadata || segment->file == nullptr || log.committer->disk_full()) return;
   const std::uint64_t ahead =
@@ -48,13 +53,14 @@ void reserve_ahead(LogState& log, const SegmentRef& segment) {
 }
 
 void expect_space_ahead(const LogState& log, Segment& segment) {
-  if (segment.written >= log.store->options.space_ahead_from) {
+  if (segment.written >= space_ahead_from(log)) {
     segment.reserved = segment.written + 1;
   }
 }
 
 base::Bytes fill_behind(const LogState& log, const Segment& segment, std::uint64_t end) {
   const std::uint64_t unit = std::min(log.store->options.fill_bytes, kFillBytesMax);
+  if (unit == 0) return {};
   const std::uint64_t upto = (end + unit - 1) / unit * unit;
   if (end <= segment.filled || upto > segment.reserved) return {};
   if (&segment != log.segments.back().get()) return {};
@@ -75,7 +81,9 @@ bool has_filled_rolled(const LogState& log) {
 rt::Task<Result<void>> cut_filled_rolled(LogState& log) {
   const auto rolled = log.rolled;  // The list may change meanwhile.
   for (const RolledSegment& one : rolled) {
-    if (is_filled(*one.segment)) CO_TRY(co_await give_space_back(log, one.segment));
+    if (!is_filled(*one.segment)) continue;
+    const auto cut = co_await give_space_back(log, one.segment);
+    if (!cut && !one.segment->deleted) co_return cut;  // Retention may take it meanwhile.
   }
   co_return Result<void>();
 }

@@ -1,10 +1,11 @@
 // Blocks of the file system that a growing segment has ahead of its end. A write into blocks that
 // are there costs a tenth less than one that has to find them, and the file lies in larger pieces.
-// How much: a quarter of what the segment has, at most kSpaceAheadBytesMax and never beyond
-// segment.bytes, from LogStoreOptions::space_ahead_from on; so what is taken for nothing stays in
-// proportion, and small logs take nothing. The file's size does not show it. What is left is given
-// back when the segment is rolled or its log closed; after a crash, when the segment that was the
-// last one is. A refusal costs only speed.
+// How much: a quarter of what the segment has, at least LogStoreOptions::space_ahead_from, at most
+// kSpaceAheadBytesMax and never beyond segment.bytes; from a segment of space_ahead_from, or of a
+// quarter of segment.bytes, on. So what is taken for nothing stays in proportion, and small logs
+// take nothing. The file's size does not show it. What is left is given back when the segment is
+// rolled or its log closed; after a crash, when the segment that was the last one is. A refusal
+// costs only speed.
 //
 // Into such blocks small appends write zeros behind themselves, up to the next multiple of
 // LogStoreOptions::fill_bytes: the page cache then takes these bytes as one folio, not as one for
@@ -25,6 +26,9 @@ namespace moldau::storage::internal {
 
 inline constexpr std::uint64_t kSpaceAheadBytesMax = std::uint64_t{64} << 20;
 inline constexpr std::uint64_t kFillBytesMax = std::uint64_t{32} << 10;
+
+// The size of a segment from which on it is done.
+[[nodiscard]] std::uint64_t space_ahead_from(const LogState& log);
 
 // After a write to the segment: reserves in the background when little is left ahead.
 void reserve_ahead(LogState& log, const SegmentRef& segment);

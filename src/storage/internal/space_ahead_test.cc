@@ -157,6 +157,27 @@ TEST(SpaceAhead, ZerosBehindAKilledLogAreNoTornTail) {
   EXPECT_EQ(world.marks("torn tail cut"), 0U);
 }
 
+// Nobody had opened it, and so recovered it, when the node was stopped in order.
+TEST(SpaceAhead, AStopBeforeRecoveryIsNotTakenForAClean) {
+  World world(9, filling());
+  world.start();
+  Log* log = world.open("t");
+  append(world, *log, 4);
+  append(world, *log, 17);
+  const std::uint64_t bytes = log->size_bytes();
+  ASSERT_GT(size_on_disk(world, kFirst), bytes);
+  world.crash(sim::CrashKind::kProcess);
+  world.start();
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  log = world.open("t");
+  EXPECT_EQ(world.read_all(*log).size(), 21U);
+  EXPECT_EQ(size_on_disk(world, kFirst), bytes);
+  ASSERT_TRUE(world.stop().has_value());
+  world.start();
+  EXPECT_EQ(world.read_all(*world.open("t")).size(), 21U);
+}
+
 // Else a recovery that meets zeros in a segment would give up what lies in the next.
 TEST(SpaceAhead, TheNextSegmentIsMadeOnlyWhenTheZerosAreGone) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -174,6 +174,21 @@ rt::Task<> StorageState::delete_leftovers(std::size_t index) {
 
 // --- The clean stop -----------------------------------------------------------------------------
 
+rt::Task<std::optional<base::TopicPartition>> StorageState::not_recovered(std::size_t index) {
+  const DataDirectory* directory = directories[index].get();
+  if (directory->clean_shutdown().has_value()) co_return std::nullopt;
+  auto partitions = directory->partitions();
+  for (const auto& store : stores) {
+    const auto opened = co_await rt::call(loop(), store->loop(), store->left(directory));
+    for (const base::TopicPartition& partition : opened) partitions.erase(partition);
+  }
+  for (const auto& [partition, found] : partitions) {
+    // A metadata log that was moved to another directory lies where it was.
+    if (partition.to_string() != kMetadataLogName) co_return partition;
+  }
+  co_return std::nullopt;
+}
+
 rt::Task<Result<void>> StorageState::close(base::BrokerEpoch broker_epoch) {
   for (const auto& state : states) {
     co_await rt::call(loop(), state->journal.loop(), state->journal.end_waits());
@@ -193,9 +208,18 @@ rt::Task<Result<void>> StorageState::close(base::BrokerEpoch broker_epoch) {
                      directories[i]->path() + " could not be closed cleanly");
     }
     Journal& journal = states[i]->journal;
-    const auto sealed = co_await rt::call(loop(), journal.loop(), journal.seal(closed.has_value()));
+    const auto left_out = co_await not_recovered(i);
+    const bool clean = closed.has_value() && !left_out.has_value();
+    const auto sealed = co_await rt::call(loop(), journal.loop(), journal.seal(clean));
     if (closed && !sealed) closed = std::unexpected(sealed.error());
-    if (closed) closed = co_await close_directory(i, broker_epoch);
+    if (closed && left_out.has_value()) {
+      LOG_WARN(loop().log(), "storage",
+               "{} was not recovered whole before this stop ({} is left): the next start does that",
+               directories[i]->path(), left_out->to_string());
+      closed = co_await write_checkpoints(i, kAllCheckpoints);
+    } else if (closed) {
+      closed = co_await close_directory(i, broker_epoch);
+    }
     if (!closed) {
       LOG_ERROR(loop().log(), "storage", "{}; the next start recovers", closed.error().message);
       outcome = closed;

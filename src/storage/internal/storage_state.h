@@ -87,6 +87,8 @@ struct StorageState final : CheckpointWriter {
   [[nodiscard]] rt::Task<> watch_space(std::size_t index);
   [[nodiscard]] rt::Task<> delete_leftovers(std::size_t index);
 
+  // A partition that an unclean stop left and nobody has opened, and so recovered, since.
+  [[nodiscard]] rt::Task<std::optional<base::TopicPartition>> not_recovered(std::size_t index);
   [[nodiscard]] rt::Task<Result<void>> close(base::BrokerEpoch broker_epoch);
   [[nodiscard]] rt::Task<Result<void>> close_directory(std::size_t index,
                                                        base::BrokerEpoch broker_epoch);
