@@ -31,19 +31,23 @@ std::size_t bytes_of(const rt::DiskOperation& operation) {
   return size;
 }
 
-std::vector<std::byte> gather(const rt::DiskOperation& operation) {
+// With the zeros that a direct write puts behind it.
+std::size_t whole_bytes_of(const rt::DiskOperation& operation) {
   const std::size_t size = bytes_of(operation);
+  if (operation.kind != rt::DiskOperation::Kind::kWriteAndSync || !as_sim(operation.file).direct())
+    return size;
+  constexpr std::size_t kBlock = rt::kDirectBlockBytes;
+  return size + (kBlock - (operation.position + size) % kBlock) % kBlock;
+}
+
+std::vector<std::byte> gather(const rt::DiskOperation& operation) {
+  const std::size_t size = whole_bytes_of(operation);
   std::vector<std::byte> bytes;
   bytes.reserve(size);
   for (const base::Bytes slice : operation.slices) {
     bytes.insert(bytes.end(), slice.begin(), slice.end());
   }
-  if (operation.kind == rt::DiskOperation::Kind::kWriteAndSync &&
-      static_cast<const SimFile&>(*operation.file).direct()) {
-    const std::uint64_t end = operation.position + size;
-    bytes.resize(size +
-                 (rt::kDirectBlockBytes - end % rt::kDirectBlockBytes) % rt::kDirectBlockBytes);
-  }
+  bytes.resize(size);
   return bytes;
 }
 
@@ -212,7 +216,7 @@ void SimDisk::perform_sync(rt::DiskOperation& operation, const SimFile& file,
     return;
   }
   if (operation.kind == Kind::kWriteAndSync && file.direct()) {
-    const std::uint64_t end = operation.position + gather(operation).size();
+    const std::uint64_t end = operation.position + whole_bytes_of(operation);
     file.inode().content.make_durable(version, operation.position, end);
   } else {
     file.inode().content.make_durable(version);

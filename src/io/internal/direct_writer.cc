@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "io/internal/transfer.h"
+
 namespace moldau::io::internal {
 
 namespace {
@@ -48,12 +50,6 @@ class Rest {
   std::size_t offset_ = 0;
 };
 
-std::size_t bytes_of(const rt::DiskOperation& operation) {
-  std::size_t bytes = 0;
-  for (const base::Bytes slice : operation.slices) bytes += slice.size();
-  return bytes;
-}
-
 bool refuses_direct_writes(int code) {
   return code == EINVAL || code == EOPNOTSUPP || code == ENOSYS;
 }
@@ -81,7 +77,7 @@ DirectWriter::~DirectWriter() {
 bool DirectWriter::reserve(std::size_t bytes) {
   const std::size_t wanted = round_up(std::min(bytes, kBufferBytesMax), kLargePageBytes);
   if (wanted <= capacity_) return true;
-  // Twice a large page's size leaves room to begin at a border of one.
+  // One large page more leaves room to begin at a border of one.
   const std::size_t mapped = wanted + kLargePageBytes;
   void* const raw =
       ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -139,7 +135,7 @@ bool DirectWriter::put(std::uint64_t position, std::size_t bytes) {
 
 bool DirectWriter::write(rt::DiskOperation& operation) {
   const std::lock_guard guard(mutex_);
-  const std::size_t bytes = bytes_of(operation);
+  const std::size_t bytes = transfer_bytes(operation);
   std::uint64_t position = operation.position / kBlock * kBlock;
   std::size_t filled = static_cast<std::size_t>(operation.position - position);
   if (!reserve(round_up(std::max<std::size_t>(filled + bytes, 1), kBlock))) return false;

@@ -16,6 +16,8 @@ constexpr std::uint64_t kFraction = 4;
 
 constexpr std::array<std::byte, kFillBytesMax> kZeros{};
 
+bool is_filled(const Segment& segment) { return segment.filled > segment.written; }
+
 rt::Task<> reserve(LogState& log, SegmentRef segment, rt::FileRef file, std::uint64_t from,
                    std::uint64_t upto) {
   const Gate::Pass pass(log.gate);
@@ -66,12 +68,6 @@ base::Bytes fill_behind(const LogState& log, const Segment& segment, std::uint64
   if (&segment != log.segments.back().get()) return {};
   return base::Bytes(kZeros).first(static_cast<std::size_t>(upto - end));
 }
-
-namespace {
-
-bool is_filled(const Segment& segment) { return segment.filled > segment.written; }
-
-}  // namespace
 
 bool has_filled_rolled(const LogState& log) {
   return std::ranges::any_of(
